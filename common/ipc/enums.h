@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: ISC */
+/* Values that travel in messages. Never renumber; 0 is "not said" unless noted. Names for logs come from common/ipc/msg.h. */
+#ifndef WARDEN_IPC_ENUMS_H
+#define WARDEN_IPC_ENUMS_H
+
+/* Roles are bits, so that a message's senders and receivers are sets. */
+enum ipc_role {
+	IPC_SIPD = 1,
+	IPC_MEDIAD = 2,
+	IPC_FEATURED = 4,
+	IPC_APID = 8,
+	IPC_ANY = 15,
+};
+
+enum sip_transport {
+	SIP_TRANSPORT_ANY = 0,
+	SIP_TRANSPORT_UDP = 1,
+	SIP_TRANSPORT_TCP = 2,
+	SIP_TRANSPORT_TLS = 3,
+	SIP_TRANSPORT_WSS = 4,
+};
+
+/* How sipd sees a leg; for reconciliation. */
+enum sip_leg_state {
+	SIP_LEG_OFFERED = 1,	/* incoming, no final answer yet */
+	SIP_LEG_DIALING = 2,	/* outgoing, no answer yet, or only 100 */
+	SIP_LEG_RINGING = 3,	/* outgoing, 18x got */
+	SIP_LEG_UP = 4,
+	SIP_LEG_GONE = 5,	/* over, but leg_forget has not come */
+};
+
+/* Who ended a leg, and how. */
+enum leg_end {
+	LEG_END_REMOTE = 1,	/* its far end: BYE, CANCEL or a refusal */
+	LEG_END_LOCAL = 2,	/* we did, by leg_hangup */
+	LEG_END_TIMEOUT = 3,	/* no answer to INVITE, no ACK, session timer ran out, ring_s over */
+	LEG_END_TRANSPORT = 4,	/* could not be sent, connection lost */
+	LEG_END_LOST = 5,	/* forgotten in a restart */
+};
+
+enum media_flags {
+	MEDIA_FLAG_NONE = 0,
+	MEDIA_FLAG_LATE = 1,	/* our offer is for an INVITE without SDP: all codecs, in the set order */
+};
+
+enum media_sdp_kind {
+	MEDIA_SDP_OFFER = 1,
+	MEDIA_SDP_ANSWER = 2,
+};
+
+/* Seen from the far end: what it wants to do with its media. */
+enum media_direction {
+	MEDIA_SENDRECV = 0,
+	MEDIA_SENDONLY = 1,	/* it holds us, with its music */
+	MEDIA_RECVONLY = 2,
+	MEDIA_INACTIVE = 3,
+};
+
+enum media_played_outcome {
+	MEDIA_PLAYED_DONE = 1,
+	MEDIA_PLAYED_STOPPED = 2,	/* by media_play_stop, by another play or by the end of the session */
+	MEDIA_PLAYED_FAILED = 3,	/* no such file, or not a sound file */
+};
+
+/* Of CONTRACT section 4. */
+enum call_state {
+	CALL_CALLING = 1,
+	CALL_RINGING = 2,
+	CALL_CONNECTED = 3,
+	CALL_HOLD = 4,
+	CALL_TRANSFERRING = 5,
+	CALL_ENDED = 6,
+};
+
+#endif
