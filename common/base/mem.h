@@ -7,7 +7,9 @@
 #ifndef WARDEN_MEM_H
 #define WARDEN_MEM_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdlib.h>
 
 void *mem_new(size_t size);			/* zeroed; NULL when out of memory */
 void *mem_grow(void *p, size_t n, size_t size);	/* like reallocarray; NULL leaves p as it was */
@@ -23,5 +25,6 @@ char *mem_strdup(const char *s);		/* NULL when out of memory; NULL stays NULL */
 
 /* For tests: the nth allocation from now on (1 is the next) fails, once; 0 never. */
 void mem_fail_after(unsigned long n);
+bool mem_failed(void);		/* the one chosen was reached and has failed (or none was chosen) */
 
 #endif
