@@ -231,7 +231,8 @@ client_gone(void *owner, struct ipc_peer *peer)
 {
 	struct ipc_client *client = owner;
 
-	log_warning("connection lost", kv_s("path", client->path), kv_s("why", peer->why));
+	if (!client->told)
+		log_warning("connection lost", kv_s("path", client->path), kv_s("why", peer->why));
 	client->told = true;
 	ipc_unref(&client->peer);
 	client_again(client);

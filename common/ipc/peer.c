@@ -128,6 +128,9 @@ finish(struct ipc_peer *peer)
 	peer->fd = -1;
 	if (peer->told_up && peer->handler.down != NULL)
 		peer->handler.down(peer->handler.arg, peer, peer->why);
+	else if (!peer->told_up && peer->self == IPC_FEATURED)
+		log_warning("connection ended before it was one", kv_u("uid", peer->uid), kv_i("pid", peer->pid),
+		    kv_s("why", peer->why));
 	peer->gone(peer->owner, peer);
 	ipc_unref(&self);
 }
@@ -372,7 +375,8 @@ got_packet(struct ipc_peer *peer, struct mmsghdr *m, const uint8_t *data)
 		ipc_drop(peer, "it closed the connection");
 	} else if ((m->msg_hdr.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0 ||
 	    ipc_decode(&msg, &store, data, m->msg_len, peer->said_hello ? peer->minor : IPC_MINOR) != 0) {
-		log_error("a peer sent a malformed message", kv_s("role", ipc_role_name(peer->role)), kv_u("length", m->msg_len));
+		log_error("a peer sent a malformed message", kv_s("role", ipc_role_name(peer->role)),
+		    kv_u("length", m->msg_len));
 		ipc_drop(peer, "it sent a malformed message");
 	} else {
 		msg.fd = fd;
