@@ -439,12 +439,11 @@ scan_uint(const struct ipc_field *f, const char *text, void *body)
 	return true;
 }
 
-/* view->p holds an offset into hold until the end of ipc_scan(), because hold may move while it grows. */
+/* len bytes at start of hold, with a NUL behind them. view->p holds an offset into hold until the end of ipc_scan(), because hold may move while it grows. */
 static bool
-scan_field(const struct ipc_field *f, const struct buf *hold, size_t start, void *body)
+scan_field(const struct ipc_field *f, const struct buf *hold, size_t start, size_t len, void *body)
 {
 	char *at = (char *)body + f->off;
-	size_t len = hold->len - start;
 
 	switch (f->kind) {
 	case IPC_K_U8:
@@ -482,7 +481,7 @@ ipc_scan(const char *text, uint16_t *type, union ipc_any *store, struct buf *hol
 	const struct ipc_def *def;
 	const struct ipc_field *f;
 	char name[64];
-	size_t n = strcspn(text, " "), start;
+	size_t n = strcspn(text, " "), start, len;
 
 	str_ncopy(name, sizeof(name), text, n);
 	def = ipc_def_by_name(name);
@@ -501,12 +500,13 @@ ipc_scan(const char *text, uint16_t *type, union ipc_any *store, struct buf *hol
 		}
 		text += n + 1;
 		start = scan_value(&text, hold);
+		len = hold->len - start;
+		buf_char(hold, '\0');
 		if (start == SIZE_MAX || hold->failed || (*text != ' ' && *text != '\0') ||
-		    !scan_field(f, hold, start, store)) {
+		    !scan_field(f, hold, start, len, store)) {
 			str_format(err, err_size, "bad value for %s.%s", name, f->name);
 			return -EINVAL;
 		}
-		buf_char(hold, '\0');
 	}
 	for (size_t i = 0; i < def->nfields; i++)
 		if (def->fields[i].kind == IPC_K_VIEW) {
