@@ -16,6 +16,10 @@ MAKEFLAGS += --no-builtin-rules
 ifeq ($(origin CC),default)
 CC = gcc
 endif
+# V=1 shows the whole commands.
+ifeq ($(V),)
+quiet = @printf '  %-5s %s\n' $(1) $(patsubst $(B)/%,%,$@);
+endif
 comma := ,
 SAN ?=
 B ?= build$(if $(SAN),-san$(if $(filter-out address$(comma)undefined,$(SAN)),-$(subst $(comma),-,$(SAN))))
@@ -78,18 +82,18 @@ objs = $(patsubst %.c,$(B)/obj/%.o,$(1))
 $(B)/lib/libcommon.a: $(call objs,$(common.src))
 	@mkdir -p $(@D)
 	@rm -f $@
-	$(AR) crs $@ $^
+	$(call quiet,AR)$(AR) crs $@ $^
 
 define bin_rule
 $(B)/bin/$(1): $(call objs,$($(1).src)) $(B)/lib/libcommon.a
 	@mkdir -p $$(@D)
-	$$(CC) $$(LDFLAGS_ALL) -o $$@ $$^ $(call pkg_libs,$($(1).pkg) $(common.pkg)) $($(1).lib)
+	$$(call quiet,LD)$$(CC) $$(LDFLAGS_ALL) -o $$@ $$^ $(call pkg_libs,$($(1).pkg) $(common.pkg)) $($(1).lib)
 endef
 $(foreach p,$(bins),$(eval $(call bin_rule,$(p))))
 
 $(B)/obj/%.o: %.c $(B)/.flags
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS_ALL) $(dir_cflags) -MMD -MP -c -o $@ $<
+	$(call quiet,CC)$(CC) $(CFLAGS_ALL) $(dir_cflags) -MMD -MP -c -o $@ $<
 
 # Changes only when the compiler or a flag does; then everything is made again.
 $(B)/.flags: FORCE
@@ -123,19 +127,19 @@ test_pkg = $(call pkg_libs,$(common.pkg) $($(notdir $@).libs))
 
 $(B)/test/%_test: $(B)/obj/test/unit/%_test.o
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS_ALL) -o $@ $^ -lcmocka $(test_pkg) -lm
+	$(call quiet,LD)$(CC) $(LDFLAGS_ALL) -o $@ $^ -lcmocka $(test_pkg) -lm
 
 FUZZ_SAN := address,undefined
 FUZZ_FLAGS := $(BASE_FLAGS) -Wno-missing-prototypes -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=all
 
 $(B)/fuzz/obj/%.o: %.c $(B)/.flags
 	@mkdir -p $(@D)
-	$(FUZZ_CC) $(FUZZ_FLAGS) -fsanitize=fuzzer-no-link,$(FUZZ_SAN) $(dir_cflags) \
+	$(call quiet,FUZZ)$(FUZZ_CC) $(FUZZ_FLAGS) -fsanitize=fuzzer-no-link,$(FUZZ_SAN) $(dir_cflags) \
 	    $(call pkg_cflags,$($(basename $(notdir $@)).libs)) -MMD -MP -c -o $@ $<
 
 $(B)/fuzz/%_fuzz: $(B)/fuzz/obj/test/fuzz/%_fuzz.o
 	@mkdir -p $(@D)
-	$(FUZZ_CC) -fsanitize=fuzzer,$(FUZZ_SAN) -pthread -o $@ $^ $(test_pkg) -lm
+	$(call quiet,FUZZ)$(FUZZ_CC) -fsanitize=fuzzer,$(FUZZ_SAN) -pthread -o $@ $^ $(test_pkg) -lm
 
 tests: $(unit_tests:%=$(B)/test/%)	## builds the unit tests
 

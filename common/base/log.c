@@ -260,11 +260,11 @@ log_setup(enum log_level min, const char *file, bool console)
 	old = atomic_load(&out.file);
 	if (fd >= 0 && old >= 0) {
 		/* The same number goes on, so that a line being written by another thread never meets a closed one. */
-		if (dup3(fd, old, O_CLOEXEC) < 0) {
-			close(fd);
-			return -errno;
-		}
+		int r = dup3(fd, old, O_CLOEXEC) < 0 ? -errno : 0;
+
 		close(fd);
+		if (r < 0)
+			return r;
 	} else {
 		atomic_store(&out.file, fd);
 		if (old >= 0)
