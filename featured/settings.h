@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * featured's settings: the struct that featured.yml fills, its table of keys, and what is made of it after each load
+ * (credentials, digest hashes, an index of extensions). Everybody in featured reads it, main.c alone replaces it.
+ *
+ * Life: conf_load(&conf, ...) -> settings_prepare() -> in use, constant -> settings_release() -> conf_free().
+ * On a reload a second struct goes through the same and then takes the first one's place, between two events of the
+ * loop; so a pointer into the settings must not be kept over a turn.
+ */
+#ifndef WARDEN_FEATURED_SETTINGS_H
+#define WARDEN_FEATURED_SETTINGS_H
+
+#include "common/conf/conf.h"
+
+#define EXT_NUMBER_LEN	64
+#define EXT_NAME_LEN	128
+#define EXT_PASSWORD_LEN 128
+#define EXT_PIN_LEN	16
+#define DOMAIN_LEN	128
+#define PATTERN_LEN	255
+
+/* An item of the list extensions. */
+struct extension {
+	char	number[EXT_NUMBER_LEN + 1];
+	char	name[EXT_NAME_LEN + 1];
+	char	password[EXT_PASSWORD_LEN + 1];		/* "" in the file: the generated one after settings_prepare() */
+	char	voicemail_pin[EXT_PIN_LEN + 1];		/* the same */
+	bool	allow_external;
+	/* Not in the file; made by settings_prepare(). Lower-case hex of H(number:realm:password), RFC 7616 3.4.2. */
+	char	ha1_md5[33];
+	char	ha1_sha256[65];
+};
+
+/* An item of the list queues. */
+struct queue_setting {
+	char	number[EXT_NUMBER_LEN + 1];
+	char	name[EXT_NAME_LEN + 1];
+	int	strategy;
+	int64_t	max_wait_time_s;
+	int64_t	max_queue_size;		/* 0: unlimited */
+};
+
+/* An item of the list trunks. */
+struct trunk_setting {
+	char	id[65];
+	char	name[EXT_NAME_LEN + 1];
+	char	host[256];
+	int64_t	port;
+	char	username[129];
+	char	password[EXT_PASSWORD_LEN + 1];
+	bool	enabled;
+	struct conf_strs codec_preferences;
+};
+
+/* An item of the list outbound_rules; in the file's order. */
+struct outbound_rule {
+	char	pattern[PATTERN_LEN + 1];
+	char	trunk_id[65];
+	int64_t	strip;
+	char	prepend[33];
+};
+
+struct settings_index;		/* number -> extension; private to settings.c */
+
+struct settings {
+	struct {
+		char	domain[DOMAIN_LEN + 1];	/* of every address of record; "warden" */
+		char	realm[DOMAIN_LEN + 1];	/* of the digest challenge; "warden" */
+	} server;
+	struct conf_items	extensions;	/* struct extension */
+	struct {
+		char	internal_pattern[PATTERN_LEN + 1];	/* POSIX extended regular expressions, checked to compile */
+		char	conference_pattern[PATTERN_LEN + 1];
+		char	voicemail_pattern[PATTERN_LEN + 1];
+		char	parking_pattern[PATTERN_LEN + 1];
+		char	queue_pattern[PATTERN_LEN + 1];
+		struct conf_strs emergency;			/* numbers, default 112 and 911 */
+		int64_t	ring_time_s;				/* how long a callee rings */
+	} dialplan;
+	struct {
+		bool	call_recording, call_transfer, call_hold, conference, voicemail, call_parking, call_queues;
+		bool	presence, music_on_hold;
+		int64_t	max_call_duration_s;
+	} features;
+	struct {
+		bool	auto_record;
+		int	format;
+	} recording;
+	struct {
+		int64_t	max_message_duration_s;
+		bool	email_notifications;
+	} voicemail;
+	struct {
+		int64_t	max_participants;
+		bool	record_conferences;
+	} conference;
+	struct conf_items	queues;		/* struct queue_setting */
+	struct {
+		int64_t	range_start, range_end, timeout_s;
+	} parking;
+	struct {
+		int64_t	auto_away_timeout_s, auto_offline_timeout_s;
+	} presence;
+	struct {
+		bool	require_authentication;
+		int64_t	max_failed_attempts;
+		int64_t	ban_duration_s;
+		struct conf_strs allow;		/* IP addresses (or ADDRESS/BITS) that are never banned */
+		int64_t	nonce_lifetime_s;
+	} security;
+	struct {
+		int64_t	max_contacts;		/* per AOR; the oldest goes out */
+		int64_t	min_expires_s, max_expires_s, default_expires_s;
+	} registration;
+	struct conf_items	trunks;		/* struct trunk_setting */
+	struct conf_items	outbound_rules;	/* struct outbound_rule */
+	struct conf_pairs	feature_codes;	/* as in the file; use settings_feature_code() */
+	struct {
+		char	host[108];		/* directory of PostgreSQL's Unix socket */
+		char	name[64];
+		char	user[64];
+	} database;
+	struct conf_logging	logging;
+
+	struct settings_index	*index;		/* after settings_prepare() */
+};
+
+extern const struct conf_key settings_keys[];
+
+/* For struct conf's check: what spans several keys. */
+bool settings_check(struct conf *conf, void *settings);
+
+/*
+ * Completes freshly loaded settings: passwords and PINs that the file leaves empty come from state_dir/credentials (made there at
+ * random, durable before this returns, and told once on the log when new), then the digest hashes and the index of extensions.
+ * state_dir NULL: nothing is generated, who has no password cannot log in (tests). err (err_size bytes) says why it failed.
+ * Returns 0 or -errno.
+ */
+int settings_prepare(struct settings *s, const char *state_dir, char *err, size_t err_size);
+
+/* Frees what settings_prepare() made and wipes the secrets; conf_free() comes after it. */
+void settings_release(struct settings *s);
+
+/* NULL: there is none. O(1) after settings_prepare(), also on settings that were not prepared (slowly). */
+const struct extension *settings_extension(const struct settings *s, const char *number);
+const struct extension *settings_extension_at(const struct settings *s, size_t i);	/* i < extensions.n */
+
+/* The code for a key of CONTRACT section 1, such as "echo" -> "*43": the file's, or else the default. NULL: no such key. */
+const char *settings_feature_code(const struct settings *s, const char *key);
+
+/* All feature keys in turn, from i = 0; NULL ends. takes_number: digits follow the code (forward_all, pickup, ...). */
+const char *settings_feature_key(size_t i, bool *takes_number);
+
+#endif
