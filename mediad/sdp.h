@@ -164,7 +164,9 @@ struct sdp_state {
 	uint8_t			offered;	/* bits 1 << codec that our last offer had */
 	uint8_t			offered_te;	/* its telephone-event number */
 	uint8_t			offered_dir;	/* its direction, seen from us */
+	bool			offered_mux;	/* a=rtcp-mux was in it */
 	bool			has_far;	/* an offer waits for sdp_make_answer() */
+	bool			answered;	/* now comes from an answer of ours */
 	bool			negotiated;	/* now is valid: an offer and its answer are known */
 	struct sdp_far		far;		/* last offer or answer of the far end, judged; taken into now when answered */
 	struct sdp_stream	now;
@@ -178,7 +180,7 @@ struct sdp_local {
 	bool		hold;		/* we want the far end not to send: sendonly in place of sendrecv */
 };
 
-/* id: a random number under 2^62, for o=. */
+/* id: a random number for o=; 31 bits of it are used. */
 void sdp_state_init(struct sdp_state *st, uint64_t id);
 
 /*
@@ -209,8 +211,14 @@ int sdp_make_answer(struct sdp_state *st, const struct sdp_local *local, const s
  */
 int sdp_make_offer(struct sdp_state *st, const struct sdp_local *local, const struct sdp_state *like, char *out, size_t size);
 
-/* Which codec a payload type that arrives is, by st->now; NONE: not agreed (telephone-event is st->now.te_rx). */
+/*
+ * Which codec a payload type that arrives is, by st->now; NONE: not agreed, or telephone-event. Before the answer to our first
+ * offer st->now knows the offered numbers already, so that early media is understood.
+ */
 enum sdp_codec sdp_rx_codec(const struct sdp_stream *now, uint8_t pt);
+
+/* Whether it is telephone-event: the number of our SDP, or (as some phones have it) of the far end's own. */
+bool sdp_rx_is_event(const struct sdp_stream *now, uint8_t pt);
 
 /* What the stream allows, by st->now: may we send to the far end; may the far end send to us (else what comes is dropped). */
 bool sdp_may_send(const struct sdp_stream *now);
