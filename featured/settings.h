@@ -141,7 +141,7 @@ int settings_prepare(struct settings *s, const char *state_dir, char *err, size_
 /* Frees what settings_prepare() made and wipes the secrets; conf_free() comes after it. */
 void settings_release(struct settings *s);
 
-/* NULL: there is none. O(1) after settings_prepare(), also on settings that were not prepared (slowly). */
+/* NULL: there is none. By bisection after settings_prepare(); settings that were not prepared are searched in turn. */
 const struct extension *settings_extension(const struct settings *s, const char *number);
 const struct extension *settings_extension_at(const struct settings *s, size_t i);	/* i < extensions.n */
 

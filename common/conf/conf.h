@@ -101,13 +101,13 @@ struct conf_logging {
 	bool	console;
 };
 extern const char *const conf_log_levels[];
-#define CONF_LOGGING(type, field)                                                                  \
-	{ .path = "logging.level", .type = CONF_ENUM, .off = offsetof(type, field.level), .def = "INFO", \
+#define CONF_LOGGING(owner, field)                                                                  \
+	{ .path = "logging.level", .type = CONF_ENUM, .off = offsetof(owner, field.level), .def = "INFO", \
 		.names = conf_log_levels, .help = "least severe level that is logged" },           \
-	{ .path = "logging.file", .type = CONF_STR, .off = offsetof(type, field.file),             \
-		.size = sizeof(((type *)0)->field.file), .def = "", .max = 255,                    \
+	{ .path = "logging.file", .type = CONF_STR, .off = offsetof(owner, field.file),             \
+		.size = sizeof(((owner *)0)->field.file), .def = "", .max = 255,                    \
 		.help = "file to log to, besides stderr" },                                        \
-	{ .path = "logging.console", .type = CONF_BOOL, .off = offsetof(type, field.console),      \
+	{ .path = "logging.console", .type = CONF_BOOL, .off = offsetof(owner, field.console),      \
 		.def = "true", .help = "log to stderr (the journal under systemd)" }
 
 #endif
