@@ -5,7 +5,7 @@
  *
  * Options: -f FILE settings (/etc/warden/NAME.yml), -n check and print them, -o section.key=value override,
  * -u USER user to become (needed when started as root), -r DIR runtime directory (/run/warden), -s DIR state directory
- * (/var/lib/warden/NAME), -V version. Long reasons for exits go to stderr.
+ * (/var/lib/warden/NAME), -K the keys of the settings, -V version. Long reasons for exits go to stderr.
  */
 #ifndef WARDEN_DAEMON_H
 #define WARDEN_DAEMON_H
@@ -31,8 +31,10 @@ struct daemon {
 	char		  own_dir[232];	/* run_dir/NAME: checkpoints, mode 0700, ours */
 	char		  state_dir[200]; /* -s */
 	int		  argc;		/* what follows the options, for modes such as --migrate */
-	char		**argv;
+	char		**argv;		/* NULL-terminated; the daemon refuses what it does not know */
 	bool		  ready;
+	bool		  quitting;
+	int		  exit_code;
 	sd_event	 *event;
 
 	/* Optional: offered new settings on SIGHUP; returns true when taken. False leaves the old ones in place. */
@@ -55,10 +57,14 @@ void daemon_init(struct daemon *d, int argc, char **argv, const char *name, stru
  */
 void daemon_drop(struct daemon *d, unsigned long nofile);
 
+/* True when the arguments hold the long option (such as "--migrate"). Any argument that is not in known is fatal(). */
+bool daemon_mode(const struct daemon *d, const char *option, const char *const *known);
+
 /*
  * No new privileges, not dumpable, rlimits, then the seccomp filter: kills on any system call that is neither in the common
  * list nor in names (NULL-terminated, by name). inet: may make AF_INET and AF_INET6 sockets (else AF_UNIX alone).
  * Call after every thread and file that needs more was made. Does nothing in a build with sanitizers.
+ * With WARDEN_SANDBOX_TRAP=1 in the environment a killed call is first told by name on stderr.
  */
 void daemon_sandbox(struct daemon *d, const char *const *names, bool inet);
 
@@ -70,6 +76,15 @@ int daemon_run(struct daemon *d);
 
 /* Ends the loop. */
 void daemon_quit(struct daemon *d, int code);
+
+/* For a daemon that runs a loop of its own: what to exit with after daemon_quit() or a stop. */
+int daemon_exit_code(const struct daemon *d);
+
+/*
+ * What SIGHUP does: loads the file again, offers it to reload(), and takes it over into d->settings (whose old lists are freed then)
+ * and the log. Returns 0, or -EINVAL / -errno with the reason in why (size bytes; logged too) and everything as it was.
+ */
+int daemon_reload(struct daemon *d, char *why, size_t size);
 
 /* A listening socket that systemd passed with this FileDescriptorName, or -1. */
 int daemon_listen_fd(const char *name);
