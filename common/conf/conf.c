@@ -500,7 +500,8 @@ apply_file(struct load *l, void *settings)
 	int r;
 
 	if ((r = read_file(l->conf->file, &text, &len)) < 0) {
-		str_format(l->conf->error, sizeof(l->conf->error), "%s: %s", l->conf->file, strerror(-r));
+		str_format(l->conf->error, sizeof(l->conf->error), "%s: %s", l->conf->file,
+		    r == -EINVAL ? "Not a regular file" : strerror(-r));
 		return r;
 	}
 	l->source = FROM_FILE;

@@ -33,7 +33,7 @@
 
 static const char *const common_calls[] = {
 	/* bytes and messages */
-	"read", "write", "readv", "writev", "pread64", "pwrite64", "recvfrom", "sendto", "recvmsg", "sendmsg", "lseek",
+	"read", "write", "readv", "writev", "pread64", "pwrite64", "recvfrom", "sendto", "recvmsg", "sendmsg", "recvmmsg", "sendmmsg", "lseek",
 	"accept", "accept4", "connect", "shutdown", "getsockopt", "setsockopt", "getsockname", "getpeername",
 	/* the loop */
 	"epoll_create1", "epoll_ctl", "epoll_wait", "epoll_pwait", "epoll_pwait2", "poll", "ppoll", "timerfd_create",
