@@ -42,6 +42,9 @@ int db_open(struct db **out, sd_event *event, const struct settings *settings);
 void db_close(struct db **db);		/* callbacks of what is queued are called with retry */
 void db_settings(struct db *db, const struct settings *settings);	/* reconnects when they have changed */
 
+/* No more calls with this arg, neither of watchers nor of statements (these are carried out all the same). */
+void db_unwatch(struct db *db, void *arg);
+
 /* Connected, and the schema is the one that this program wants. */
 bool db_up(const struct db *db);
 

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: ISC */
+/* See text.h. Called wherever a string of a phone goes into a statement or a line of the spool. */
+#include "featured/db/text.h"
+
+#include <string.h>
+
+/* Length of the valid UTF-8 sequence at p, or 0. p is NUL-terminated, so looking ahead stops there by itself. */
+static size_t
+sequence(const unsigned char *p)
+{
+	unsigned c = p[0];
+	size_t len;
+
+	if (c < 0x80)
+		return 1;
+	if (c < 0xc2 || c > 0xf4)
+		return 0;
+	len = c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
+	for (size_t i = 1; i < len; i++) {
+		if ((p[i] & 0xc0) != 0x80)
+			return 0;
+	}
+	/* Overlong forms, surrogates, and what lies beyond U+10FFFF. */
+	if ((c == 0xe0 && p[1] < 0xa0) || (c == 0xed && p[1] > 0x9f) || (c == 0xf0 && p[1] < 0x90) || (c == 0xf4 && p[1] > 0x8f))
+		return 0;
+	return len;
+}
+
+void
+text_utf8(struct buf *out, const char *s)
+{
+	while (*s != '\0') {
+		size_t n = sequence((const unsigned char *)s);
+
+		if (n == 0)
+			buf_char(out, '?');
+		else
+			buf_add(out, s, n);
+		s += n > 0 ? n : 1;
+	}
+}
+
+void
+text_utf8_fix(char *s)
+{
+	while (*s != '\0') {
+		size_t n = sequence((const unsigned char *)s);
+
+		if (n == 0) {
+			*s = '?';
+			n = 1;
+		}
+		s += n;
+	}
+}
+
+void
+text_array_begin(struct buf *out)
+{
+	buf_char(out, '{');
+}
+
+static void
+separate(struct buf *out)
+{
+	if (out->len > 0 && out->data[out->len - 1] != '{')
+		buf_char(out, ',');
+}
+
+void
+text_array_str(struct buf *out, const char *s)
+{
+	separate(out);
+	buf_char(out, '"');
+	while (*s != '\0') {
+		size_t n = sequence((const unsigned char *)s);
+
+		if (*s == '"' || *s == '\\')
+			buf_char(out, '\\');
+		if (n == 0)
+			buf_char(out, '?');
+		else
+			buf_add(out, s, n);
+		s += n > 0 ? n : 1;
+	}
+	buf_char(out, '"');
+}
+
+void
+text_array_num(struct buf *out, long long v)
+{
+	separate(out);
+	buf_fmt(out, "%lld", v);
+}
+
+void
+text_array_null(struct buf *out)
+{
+	separate(out);
+	buf_str(out, "NULL");
+}
+
+void
+text_array_end(struct buf *out)
+{
+	buf_char(out, '}');
+}
