@@ -240,11 +240,12 @@ bind_section(struct load *l, const struct conf_key *keys, void *base, const stru
 
 		fits = str_format(name, sizeof(name), "%s%s%s", prefix, *prefix != '\0' ? "." : "", k->key);
 		fits &= str_format(path, sizeof(path), "%s%s%s", where, *where != '\0' ? "." : "", name);
+		fits &= strchr(k->key, '.') == NULL;	/* one spelling: "a.b: c" is no way to say "a: {b: c}" */
 		key = find_key(keys, name, &section);
 		if (key != NULL && fits) {
 			if ((r = bind_key(l, key, base, k, path)) < 0)
 				return r;
-		} else if (section && fits && strchr(k->key, '.') == NULL) {
+		} else if (section && fits) {
 			if (k->kind == NODE_SCALAR && k->plain && *k->text == '\0')
 				continue;	/* "logging:" with every key below it commented out */
 			if (k->kind != NODE_MAP)
@@ -499,7 +500,9 @@ apply_file(struct load *l, void *settings)
 	char *text;
 	int r;
 
-	if ((r = read_file(l->conf->file, &text, &len)) < 0) {
+	if ((r = read_file(l->conf->file, &text, &len)) == -ENOMEM)
+		return no_memory(l);
+	if (r < 0) {
 		str_format(l->conf->error, sizeof(l->conf->error), "%s: %s", l->conf->file,
 		    r == -EINVAL ? "Not a regular file" : strerror(-r));
 		return r;
