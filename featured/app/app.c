@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: ISC */
+/* The apps by the number that the checkpoint has; and the smallest of them. */
+#include "featured/app/app.h"
+
+const struct app *
+app_by_id(uint8_t id)
+{
+	switch ((enum app_id)id) {
+	case APP_NONE:
+		return NULL;
+	case APP_DIAL:
+		return &app_dial;
+	case APP_ECHO:
+		return &app_echo;
+	case APP_ANNOUNCE:
+		return &app_announce;
+	case APP_REFUSE:
+		return &app_refuse;
+	case APP_ORIGINATE:
+		return &app_originate;
+	}
+	return NULL;
+}
+
+static void
+refuse_start(struct core *core, struct call *call, const struct plan_step *step)
+{
+	call_end(core, call, step->status, step->q850, CDR_SIDE_SYSTEM, NULL);
+}
+
+static void
+refuse_leg_event(struct core *core, struct call *call, struct leg *leg, enum call_leg_event event,
+    const struct leg_arg *arg)
+{
+	(void)core;
+	(void)call;
+	(void)leg;
+	(void)event;
+	(void)arg;
+}
+
+const struct app app_refuse = {
+	.name = "refuse",
+	.start = refuse_start,
+	.leg_event = refuse_leg_event,
+};

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Rings every contact of an extension, bridges the caller to the first that answers, and stays until one of the two hangs up. The caller may have
+ * no answer yet (an INVITE) or be up already (a call that the API started): then it hears a ring-back tone from us.
+ */
+#include "featured/app/app.h"
+#include "featured/app/branch.h"
+#include "featured/call/session.h"
+
+#define RINGBACK "tone:ringback"
+
+static void
+dial_start(struct core *core, struct call *call, const struct plan_step *step)
+{
+	const struct leg *caller = call_caller(core, call);
+
+	if (branch_start(core, call, step->target, step->seconds, caller != NULL && !caller->r.late ? caller : NULL,
+	    false) == 0 && !call->r.ending)
+		branch_give_up(core, call);
+}
+
+static void
+ringing(struct core *core, struct call *call, struct leg *leg, const struct leg_arg *arg)
+{
+	struct leg *caller = call_caller(core, call);
+	bool early = arg->sdp.len > 0 && (call->r.u.dial.early == 0 || call->r.u.dial.early == leg->r.id);
+
+	if (call->r.u.dial.bridged || caller == NULL)
+		return;
+	call_set_state(core, call, CALL_RINGING);
+	if (call->r.callee == 0)
+		call->r.callee = leg->r.id;
+	if (early && (leg_is_up(caller) || !caller->r.late)) {
+		call->r.u.dial.early = leg->r.id;
+		session_join(core, caller, leg);
+		if (!leg_is_up(caller))
+			leg_progress(core, caller, arg->status, true, leg);
+		return;
+	}
+	if (!leg_is_up(caller))
+		leg_progress(core, caller, arg->status == 183 ? 180 : arg->status, false, NULL);
+	else if (caller->r.play == 0 && call->r.u.dial.early == 0)
+		session_play(core, caller, RINGBACK, 0);
+}
+
+static void
+answered(struct core *core, struct call *call, struct leg *leg, const struct leg_arg *arg)
+{
+	struct leg *caller = call_caller(core, call);
+
+	if (caller == NULL || call->r.u.dial.bridged) {	/* too late: another one was faster */
+		leg_hangup(core, leg, 26);
+		return;
+	}
+	call->r.u.dial.bridged = 1;
+	call->r.u.dial.winner = leg->r.id;
+	call->r.callee = leg->r.id;
+	call_timer(core, call, TIMER_RING, 0);
+	branch_cancel(core, call, leg, 26);
+	session_join(core, caller, leg);
+	call_answered(core, call, arg->at_ms);
+	if (!leg_is_up(caller)) {
+		leg_answer(core, caller, leg);
+		return;
+	}
+	/* Nothing is owed to the caller, so nothing proves that mediad has this answer; the copy stays until the end. */
+	leg_event(core, leg, LEV_settled, NULL);
+}
+
+static void
+gone(struct core *core, struct call *call, const struct leg *leg, const struct leg_arg *arg)
+{
+	uint8_t q850 = arg->q850 != 0 ? arg->q850 : 16;
+
+	if (call->r.u.dial.bridged) {
+		if (leg->r.id != call->r.u.dial.winner)
+			return;
+		if (arg->cause == LEG_END_LOST)
+			call_end(core, call, 500, 41, CDR_SIDE_SYSTEM, "lost in a restart");
+		else if (arg->cause == LEG_END_TIMEOUT || arg->cause == LEG_END_TRANSPORT)
+			call_end(core, call, 480, 27, CDR_SIDE_SYSTEM, "callee does not respond");
+		else
+			call_end(core, call, 480, q850, CDR_SIDE_CALLEE, NULL);
+		return;
+	}
+	branch_failed(call, arg);
+	if (arg->status >= 600)		/* RFC 3261 16.7: it speaks for all of them */
+		branch_cancel(core, call, leg, 16);
+	if (!branch_waiting(call))
+		branch_give_up(core, call);
+}
+
+static void
+dial_leg_event(struct core *core, struct call *call, struct leg *leg, enum call_leg_event event, const struct leg_arg *arg)
+{
+	switch (event) {
+	case CALL_LEG_RINGING:
+		ringing(core, call, leg, arg);
+		break;
+	case CALL_LEG_ANSWERED:
+		answered(core, call, leg, arg);
+		break;
+	case CALL_LEG_UP:
+		break;
+	case CALL_LEG_FAILED:
+		/* An answer that mediad cannot work with: nobody would hear anything. */
+		leg_hangup(core, leg, 88);
+		if (leg->r.id == call->r.u.dial.winner)
+			call_end(core, call, arg->status, 88, CDR_SIDE_SYSTEM, "media failed");
+		else
+			gone(core, call, leg, arg);
+		break;
+	case CALL_LEG_GONE:
+		gone(core, call, leg, arg);
+		break;
+	}
+}
+
+static void
+dial_timer(struct core *core, struct call *call, enum call_timer kind)
+{
+	if (kind != TIMER_RING || call->r.u.dial.bridged)
+		return;
+	trace_add(core, call, "timer", "no-answer", "%s", "");
+	branch_cancel(core, call, NULL, 19);
+	call->r.u.dial.best = 408;
+	branch_give_up(core, call);
+}
+
+const struct app app_dial = {
+	.name = "dial",
+	.start = dial_start,
+	.leg_event = dial_leg_event,
+	.timer = dial_timer,
+};

@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Calls: making, walking the plan, ending, and the end-of-turn check that frees them. Timers are in timers.c, the record in cdr_fill.c.
+ */
+#include "featured/call/call.h"
+
+#include <string.h>
+
+#include "common/base/mem.h"
+#include "featured/app/app.h"
+#include "featured/call/session.h"
+#include "featured/route/dialplan.h"
+#include "featured/settings.h"
+
+#define FIGURES_MS	2000	/* so long the record waits for the legs' figures */
+#define LINGER_MS	70000	/* longer than any SIP transaction of a hang-up */
+
+struct call *
+call_find(const struct core *core, const uint8_t uuid[UUID_LEN])
+{
+	struct call *call;
+
+	HASH_FIND(hh, core->calls, uuid, UUID_LEN, call);
+	return call;
+}
+
+void
+call_dirty(struct core *core, struct call *call)
+{
+	if (call->dirty)
+		return;
+	call->dirty = true;
+	STAILQ_INSERT_TAIL(&core->dirty, call, next_dirty);
+	/* If this call is what kills us twice in a row, the checkpoint drops it. */
+	ckpt_enter(core->calls_ck, call->slot);
+}
+
+struct call *
+call_new(struct core *core, enum call_origin origin)
+{
+	struct call *call = mem_new(sizeof(*call));
+
+	if (call == NULL)
+		return NULL;
+	call->slot = ckpt_alloc(core->calls_ck);
+	if (call->slot == CKPT_NONE) {
+		log_limited(&core->bucket, LL_ERROR, "no room for another call");
+		mem_free(&call);
+		return NULL;
+	}
+	call->heap = CORE_NO_HEAP;
+	call->r.id = uuid_v7(core->real_ms);
+	call->r.key = id_u64();
+	call->r.origin = origin;
+	call->r.state = CALL_CALLING;
+	call->r.start_ms = core->real_ms;
+	call->r.max_forwards = 70;
+	TAILQ_INIT(&call->legs);
+	HASH_ADD(hh, core->calls, r.id, sizeof(call->r.id), call);
+	core->live++;
+	core->stats.total_calls++;
+	call_dirty(core, call);
+	return call;
+}
+
+static void
+forget(struct core *core, struct call *call)
+{
+	struct leg *leg;
+
+	while ((leg = TAILQ_FIRST(&call->legs)) != NULL)
+		leg_free(core, leg);
+	call_heap_remove(core, call);
+	HASH_DEL(core->calls, call);
+	ckpt_del(core->calls_ck, call->slot);
+	/* The memory goes with the list of dirty ones, in core_end(). */
+}
+
+struct leg *
+call_caller(const struct core *core, const struct call *call)
+{
+	return call->r.caller != 0 ? leg_find(core, call->r.caller) : NULL;
+}
+
+void
+call_set_state(struct core *core, struct call *call, enum call_state state)
+{
+	if (call->r.state == state)
+		return;
+	call->r.state = state;
+	call_dirty(core, call);
+}
+
+/*
+ * The plan.
+ */
+
+void
+call_route(struct core *core, struct call *call)
+{
+	struct buf text = BUF_INIT(1024);
+	struct route_ask ask = {
+		.settings = core->settings,
+		.from = call->r.from,
+		.to = call->r.to,
+		.patterns = &core->patterns,
+		.bucket = &core->bucket,
+	};
+	char why[96];
+
+	memset(&call->r.plan, 0, sizeof(call->r.plan));
+	dialplan_route(&ask, &call->r.plan, why, sizeof(why));
+	plan_print(&call->r.plan, &text);
+	trace_add(core, call, "route", "plan", "%s: %s", why, text.data != NULL ? text.data : "");
+	buf_free(&text);
+	call_dirty(core, call);
+}
+
+void
+call_step(struct core *core, struct call *call, uint8_t step)
+{
+	const struct plan_step *s = &call->r.plan.steps[step];
+	const struct app *app = app_by_id(s->app);
+
+	call->r.step = step;
+	call->r.app = s->app;
+	memset(&call->r.u, 0, sizeof(call->r.u));
+	call_dirty(core, call);
+	if (step >= call->r.plan.n || app == NULL) {
+		call_end(core, call, 500, 111, CDR_SIDE_SYSTEM, "no such step");
+		return;
+	}
+	app->start(core, call, s);
+}
+
+void
+call_app_done(struct core *core, struct call *call, enum outcome outcome, uint16_t status, uint8_t q850)
+{
+	uint8_t next = call->r.plan.steps[call->r.step].next[outcome];
+
+	if (call->r.ending)
+		return;
+	trace_add(core, call, "app", "done", "%s %s status=%u", app_name(call->r.app), outcome_name(outcome), status);
+	call_timer(core, call, TIMER_APP, 0);
+	call_timer(core, call, TIMER_RING, 0);
+	/* Only forward, so that no plan runs in a circle. */
+	if (next != PLAN_END && next > call->r.step && next < call->r.plan.n)
+		call_step(core, call, next);
+	else
+		call_end(core, call, status, q850, CDR_SIDE_SYSTEM, NULL);
+}
+
+void
+call_answered(struct core *core, struct call *call, uint64_t at_ms)
+{
+	if (call->r.answer_ms != 0)
+		return;
+	call->r.answer_ms = at_ms != 0 ? at_ms : core->real_ms;
+	core->stats.answered_calls++;
+	call_set_state(core, call, CALL_CONNECTED);
+	if (core->settings->features.max_call_duration_s > 0)
+		call_timer(core, call, TIMER_MAX, (uint64_t)core->settings->features.max_call_duration_s * 1000);
+	call_dirty(core, call);
+}
+
+void
+call_check_hold(struct core *core, struct call *call)
+{
+	const struct leg *leg;
+	bool hold = false;
+
+	if (call->r.state != CALL_CONNECTED && call->r.state != CALL_HOLD)
+		return;
+	TAILQ_FOREACH(leg, &call->legs, next)
+		if (leg->r.state == LEG_UP &&
+		    (leg->r.direction == MEDIA_SENDONLY || leg->r.direction == MEDIA_INACTIVE))
+			hold = true;
+	if (hold != (call->r.state == CALL_HOLD))
+		trace_add(core, call, "sip", hold ? "hold" : "resume", "%s", "");
+	call_set_state(core, call, hold ? CALL_HOLD : CALL_CONNECTED);
+}
+
+/*
+ * The end.
+ */
+
+static enum cdr_disposition
+disposition(const struct call *call, uint16_t status, uint8_t q850, enum cdr_side by)
+{
+	if (call->r.answer_ms != 0)
+		return CDR_ANSWERED;
+	if (by == CDR_SIDE_CALLER)
+		return CDR_CANCELLED;
+	if (status == 486 || status == 600 || status == 603)
+		return CDR_BUSY;
+	if ((status == 480 && q850 != 20) || status == 408)
+		return CDR_NO_ANSWER;
+	return CDR_FAILED;
+}
+
+static void
+end_legs(struct core *core, struct call *call, uint16_t status, uint8_t q850)
+{
+	struct leg *leg;
+
+	TAILQ_FOREACH(leg, &call->legs, next) {
+		if (leg->r.id == call->r.caller &&
+		    (leg->r.state == LEG_OFFERED || leg->r.state == LEG_ANSWERING)) {
+			core->refusals[core->refusals_next++ % CORE_REFUSALS] = (struct refusal){
+				.leg = leg->r.id, .mono_ms = core->mono_ms, .status = status, .q850 = q850 };
+			leg_refuse(core, leg, status, q850);
+		} else if (leg->r.state != LEG_OVER && leg->r.state != LEG_CLOSING) {
+			leg_hangup(core, leg, q850);
+		}
+	}
+}
+
+void
+call_end(struct core *core, struct call *call, uint16_t status, uint8_t q850, enum cdr_side by, const char *cause)
+{
+	const struct app *app = app_by_id(call->r.app);
+
+	if (call->r.ending)
+		return;
+	call->r.ending = 1;
+	if (app != NULL && app->stop != NULL)
+		app->stop(core, call);
+	if (q850 == 0)
+		q850 = cdr_q850_of_status(status);
+	call->r.end_ms = core->real_ms;
+	call->r.status = call->r.answer_ms != 0 ? 200 : status;
+	call->r.q850 = q850;
+	call->r.hangup_by = by;
+	call->r.disposition = disposition(call, status, q850, by);
+	str_copy(call->r.cause, sizeof(call->r.cause), cause != NULL ? cause : cdr_cause_text(q850));
+	call->r.state = CALL_ENDED;
+	core->live--;
+	if (call->r.disposition == CDR_FAILED)
+		core->stats.failed_calls++;
+	trace_add(core, call, "app", "end", "%s status=%u q850=%u by=%s %s",
+	    cdr_disposition_name(call->r.disposition), status, q850, cdr_side_name(by), call->r.cause);
+	for (int i = 0; i < CALL_TIMERS; i++)
+		call_timer(core, call, i, 0);
+	end_legs(core, call, status >= 300 ? status : 480, q850);
+	call_timer(core, call, TIMER_FIGURES, FIGURES_MS);
+	call_timer(core, call, TIMER_LINGER, LINGER_MS);
+	call_dirty(core, call);
+}
+
+bool
+call_settle(struct core *core, struct call *call)
+{
+	bool over = true, figures = true;
+	struct leg *leg;
+	struct cdr cdr;
+
+	TAILQ_FOREACH(leg, &call->legs, next) {
+		over = over && leg->r.state == LEG_OVER;
+		figures = figures && leg->r.session != SESSION_LIVE && leg->r.session != SESSION_CLOSING;
+	}
+	if (!call->r.ending) {
+		if (!over || TAILQ_EMPTY(&call->legs))
+			return false;
+		call_end(core, call, 500, 41, CDR_SIDE_SYSTEM, "no leg left");
+	}
+	if (call->r.cdr < CALL_CDR_FINAL && (figures || call->r.due[TIMER_FIGURES] == 0)) {
+		call->r.cdr = CALL_CDR_FINAL;
+		call_timer(core, call, TIMER_FIGURES, 0);
+		cdr_fill(core, call, &cdr);
+		out_cdr(core->out, OUT_CDR_FINAL, &cdr);
+		trace_keep(core, call);
+	}
+	if (!over || call->r.cdr != CALL_CDR_DURABLE)
+		return false;
+	forget(core, call);
+	return true;
+}
+
+/*
+ * What happens to legs.
+ */
+
+static void
+caller_gone(struct core *core, struct call *call, const struct leg_arg *arg)
+{
+	switch ((enum leg_end)arg->cause) {
+	case LEG_END_REMOTE:
+		call_end(core, call, 487, arg->q850 != 0 ? arg->q850 : 16, CDR_SIDE_CALLER, NULL);
+		break;
+	case LEG_END_LOCAL:
+		call_end(core, call, 487, 16, CDR_SIDE_SYSTEM, NULL);
+		break;
+	case LEG_END_TIMEOUT:
+		call_end(core, call, 408, 102, CDR_SIDE_SYSTEM, "caller does not respond");
+		break;
+	case LEG_END_TRANSPORT:
+		call_end(core, call, 408, 41, CDR_SIDE_SYSTEM, "connection to the caller lost");
+		break;
+	case LEG_END_LOST:
+		call_end(core, call, 500, 41, CDR_SIDE_SYSTEM, "lost in a restart");
+		break;
+	}
+	if (!call->r.ending)
+		call_end(core, call, 500, 41, CDR_SIDE_SYSTEM, NULL);
+}
+
+void
+call_leg_event(struct core *core, struct leg *leg, enum call_leg_event event, const struct leg_arg *arg)
+{
+	struct call *call = leg->call;
+	const struct app *app = app_by_id(call->r.app);
+	bool caller = leg->r.id == call->r.caller;
+
+	if (call->r.ending)
+		return;
+	if (caller && event == CALL_LEG_GONE)
+		caller_gone(core, call, arg);
+	else if (caller && event == CALL_LEG_FAILED)
+		call_end(core, call, arg->status != 0 ? arg->status : 500, 0, CDR_SIDE_SYSTEM,
+		    arg->status == 488 ? "no common codec" : "media failed");
+	else if (app != NULL)
+		app->leg_event(core, call, leg, event, arg);
+	else if (event == CALL_LEG_GONE)	/* an app of a newer version: bridged until someone hangs up */
+		call_end(core, call, 480, 16, CDR_SIDE_CALLEE, NULL);
+}

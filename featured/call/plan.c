@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: ISC */
+/* Plans as text, and how they are put together. */
+#include "featured/call/plan.h"
+
+#include <string.h>
+
+#include "common/base/str.h"
+
+const char *
+app_name(uint8_t app)
+{
+	switch ((enum app_id)app) {
+	case APP_NONE:
+		return "none";
+	case APP_DIAL:
+		return "dial";
+	case APP_ECHO:
+		return "echo";
+	case APP_ANNOUNCE:
+		return "announce";
+	case APP_REFUSE:
+		return "refuse";
+	case APP_ORIGINATE:
+		return "originate";
+	}
+	return "unknown";
+}
+
+const char *
+outcome_name(enum outcome outcome)
+{
+	switch (outcome) {
+	case OUTCOME_DONE:
+		return "DONE";
+	case OUTCOME_BUSY:
+		return "BUSY";
+	case OUTCOME_NOANSWER:
+		return "NOANSWER";
+	case OUTCOME_UNREGISTERED:
+		return "UNREGISTERED";
+	case OUTCOME_FAILED:
+		return "FAILED";
+	case OUTCOMES:
+		break;
+	}
+	return "?";
+}
+
+struct plan_step *
+plan_add(struct plan *plan, enum app_id app, const char *target)
+{
+	struct plan_step *s;
+
+	if (plan->n == PLAN_STEPS_MAX)
+		return NULL;
+	s = &plan->steps[plan->n++];
+	memset(s, 0, sizeof(*s));
+	memset(s->next, PLAN_END, sizeof(s->next));
+	s->app = app;
+	str_copy(s->target, sizeof(s->target), target);
+	return s;
+}
+
+void
+plan_print(const struct plan *plan, struct buf *out)
+{
+	for (uint8_t i = 0; i < plan->n; i++) {
+		const struct plan_step *s = &plan->steps[i];
+
+		buf_fmt(out, "%s%s", i > 0 ? " | " : "", app_name(s->app));
+		if (s->target[0] != '\0')
+			buf_fmt(out, " %s", s->target);
+		if (s->seconds != 0)
+			buf_fmt(out, " %us", s->seconds);
+		if (s->status != 0)
+			buf_fmt(out, " %u", s->status);
+	}
+}
