@@ -86,6 +86,9 @@ const struct conf_key settings_keys[] = {
 		.help = "numbers that everybody may dial, whatever the limits" },
 	{ .path = "dialplan.ring_time", INT_KEY(S, dialplan.ring_time_s, 5, 600, "60", "seconds that a callee rings") },
 
+	{ .path = "media.rtp_timeout", INT_KEY(S, media.rtp_timeout_s, 0, 86400, "300",
+		"seconds without RTP from a party that is not on hold until the call is ended; 0 never") },
+
 	{ .path = "features.call_recording", BOOL_KEY(S, features.call_recording, "true", "recording of calls"), .inert = true },
 	{ .path = "features.call_transfer", BOOL_KEY(S, features.call_transfer, "true", "transfer by the phone or by keys"), .inert = true },
 	{ .path = "features.call_hold", BOOL_KEY(S, features.call_hold, "true", "hold and resume"), .inert = true },

@@ -83,6 +83,9 @@ struct settings {
 		int64_t	max_call_duration_s;
 	} features;
 	struct {
+		int64_t	rtp_timeout_s;		/* a call without hold whose party sends no RTP ends after this; 0 never */
+	} media;
+	struct {
 		bool	auto_record;
 		int	format;
 	} recording;
