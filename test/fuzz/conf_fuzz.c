@@ -85,7 +85,9 @@ load(const char *file, const char *const *overrides)
 		return;
 	}
 	str_format(prefix, sizeof(prefix), "%s:", file);
-	if (!str_starts(conf.error, overrides == NULL ? prefix : "-o ") || strlen(conf.error) < strlen(prefix) + 2)
+	if (overrides != NULL)
+		str_copy(prefix, sizeof(prefix), "-o ");
+	if (!str_starts(conf.error, prefix) || strlen(conf.error) < strlen(prefix) + 2)
 		abort();
 	if (overrides == NULL && atoi(conf.error + strlen(prefix)) < 1)
 		abort();
