@@ -152,6 +152,22 @@ fuzz-build: $(fuzz_run:%=$(B)/fuzz/%)
 fuzz: fuzz-build			## fuzz targets, FUZZ_SECONDS=60 each, two at a time (T=prefix for some)
 	@test/lib/run-fuzz $(B)/fuzz $(FUZZ_SECONDS) $(fuzz_run)
 
+# The load tools, and the figures of ARCHITECTURE's cost table. BENCH= passes arguments on to test/bench/run.
+bench_load := $(wildcard test/bench/load_*.c)
+
+$(B)/bench/callload: $(call objs,test/bench/callload.c $(bench_load))
+	@mkdir -p $(@D)
+	$(call quiet,LD)$(CC) $(LDFLAGS_ALL) -o $@ $^ -lcrypto
+
+$(B)/bench/rtpfloor: $(call objs,test/bench/rtpfloor.c $(filter %_stat.c %_rtp.c,$(bench_load)))
+	@mkdir -p $(@D)
+	$(call quiet,LD)$(CC) $(LDFLAGS_ALL) -o $@ $^
+
+bench-tools: $(B)/bench/callload $(B)/bench/rtpfloor
+
+bench: all bench-tools			## what calls cost, against the bars (some minutes; BENCH='-q' for less)
+	@WARDEN_BIN=$(B)/bin BENCH_BIN=$(B)/bench test/bench/run $(BENCH)
+
 lint: all				## layers, licence lines, manuals, protocol numbers, settings, units
 	@test/lint/all $(B)
 
@@ -183,6 +199,6 @@ help:					## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## */\1	/p' Makefile | expand -t 12
 	@sed -n 's/^#   \([A-Z]*=\)/  \1/p' Makefile
 
-.PHONY: all tests check fuzz fuzz-build lint fmt install clean help FORCE
+.PHONY: all tests check fuzz fuzz-build bench bench-tools lint fmt install clean help FORCE
 
 -include $(shell [ ! -d $(B) ] || find $(B) -name '*.d')
