@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: ISC */
+/* Digest fields between SIP headers and messages; see auth.h. Used by invite_in.c and register.c. */
+#include "sipd/auth.h"
+
+#include <string.h>
+#include <strings.h>
+
+#include "common/base/str.h"
+#include "sipd/stack.h"
+
+/* The fields by themselves, as the schema has them, and their copying into a message that has them too. */
+struct auth_fields {
+#define U8(f) uint8_t f;
+#define STR(f, max) char f[(max) + 1];
+#include "common/ipc/schema/digest.inc"
+#undef U8
+#undef STR
+};
+
+/* Copies a parameter's value, without its quotes. */
+static bool
+take(char *dst, size_t size, const char *value)
+{
+	size_t n = 0;
+
+	if (*value != '"')
+		return str_copy(dst, size, value);
+	for (value++; *value != '\0' && *value != '"'; value++) {
+		if (*value == '\\' && value[1] != '\0')
+			value++;
+		if (n + 1 >= size)
+			return false;
+		dst[n++] = *value;
+	}
+	dst[n] = '\0';
+	return true;
+}
+
+static bool
+fill(struct auth_fields *a, const sip_t *sip)
+{
+	const msg_auth_t *au = sip->sip_authorization;
+	const struct {
+		const char	*name;
+		char		*dst;
+		size_t		 size;
+	} fields[] = {
+		{ "username=", a->auth_user, sizeof(a->auth_user) },
+		{ "realm=", a->auth_realm, sizeof(a->auth_realm) },
+		{ "nonce=", a->auth_nonce, sizeof(a->auth_nonce) },
+		{ "uri=", a->auth_uri, sizeof(a->auth_uri) },
+		{ "response=", a->auth_response, sizeof(a->auth_response) },
+		{ "algorithm=", a->auth_algorithm, sizeof(a->auth_algorithm) },
+		{ "qop=", a->auth_qop, sizeof(a->auth_qop) },
+		{ "cnonce=", a->auth_cnonce, sizeof(a->auth_cnonce) },
+		{ "nc=", a->auth_nc, sizeof(a->auth_nc) },
+	};
+	size_t len;
+
+	memset(a, 0, sizeof(*a));
+	if (au == NULL)
+		au = sip->sip_proxy_authorization;
+	while (au != NULL && (au->au_scheme == NULL || strcasecmp(au->au_scheme, "Digest") != 0))
+		au = au->au_next;
+	if (au == NULL)
+		return true;
+	a->auth_present = 1;
+	str_copy(a->auth_method, sizeof(a->auth_method), sip->sip_request->rq_method_name);
+	for (const msg_param_t *p = au->au_params; p != NULL && *p != NULL; p++)
+		for (unsigned i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
+			len = strlen(fields[i].name);
+			if (strncasecmp(*p, fields[i].name, len) == 0 &&
+			    !take(fields[i].dst, fields[i].size, *p + len))
+				return false;
+		}
+	return true;
+}
+
+#define U8(f) m->f = a.f;
+#define STR(f, max) memcpy(m->f, a.f, sizeof(m->f));
+
+bool
+auth_of_invite(struct msg_leg_offered *m, const sip_t *sip)
+{
+	struct auth_fields a;
+
+	if (!fill(&a, sip))
+		return false;
+#include "common/ipc/schema/digest.inc"
+	return true;
+}
+
+bool
+auth_of_register(struct msg_reg_request *m, const sip_t *sip)
+{
+	struct auth_fields a;
+
+	if (!fill(&a, sip))
+		return false;
+#include "common/ipc/schema/digest.inc"
+	return true;
+}
+
+#undef U8
+#undef STR
+
+void
+auth_challenge(nta_incoming_t *irq, const char *realm, const char *nonce, bool stale)
+{
+	char sha[400], md5[400];
+	const char *more = stale ? ", stale=true" : "";
+
+	str_format(sha, sizeof(sha), "Digest realm=\"%s\", nonce=\"%s\", algorithm=SHA-256, qop=\"auth\"%s", realm, nonce,
+	    more);
+	str_format(md5, sizeof(md5), "Digest realm=\"%s\", nonce=\"%s\", algorithm=MD5, qop=\"auth\"%s", realm, nonce,
+	    more);
+	nta_incoming_treply(irq, SIP_401_UNAUTHORIZED, SIPTAG_WWW_AUTHENTICATE_STR(sha),
+	    SIPTAG_WWW_AUTHENTICATE_STR(md5), SIPTAG_SERVER(sipd.server), TAG_END());
+	nta_incoming_destroy(irq);
+}

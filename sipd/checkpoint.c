@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: ISC */
+/* Writing legs to the checkpoint; see checkpoint.h. restore.c reads it. Hot path: no allocation, no system call. */
+#include "sipd/checkpoint.h"
+
+#include <string.h>
+
+#include "common/base/ckpt.h"
+#include "common/base/mem.h"
+#include "common/base/str.h"
+#include "sipd/checkpoint_rec.h"
+
+void
+checkpoint_init(void)
+{
+	char path[300];
+	int r;
+
+	str_format(path, sizeof(path), "%s/legs.ckpt", sipd.d.own_dir);
+	r = ckpt_open(&sipd.ck_legs, path, LEGS_MAGIC, LEGS_VERSION, sizeof(struct leg_rec), SIPD_LEGS_MAX);
+	if (r < 0)
+		fatal("%s: %s", path, strerror(-r));
+	str_format(path, sizeof(path), "%s/open.ckpt", sipd.d.own_dir);
+	r = ckpt_open_tail(&sipd.ck_open, path, OPEN_MAGIC, OPEN_VERSION, sizeof(struct open_rec), SIPD_OPEN_MAX,
+	    OPEN_TAIL);
+	if (r < 0)
+		fatal("%s: %s", path, strerror(-r));
+}
+
+void
+checkpoint_close(void)
+{
+	ckpt_close(&sipd.ck_legs);
+	ckpt_close(&sipd.ck_open);
+}
+
+/* Appends s with its NUL; false when the record is full. */
+static bool
+pack(struct leg_rec *rec, const char *s)
+{
+	size_t len = s != NULL ? strlen(s) + 1 : 1;
+
+	if (rec->text_len + len > sizeof(rec->text))
+		return false;
+	if (s != NULL)
+		memcpy(rec->text + rec->text_len, s, len);
+	else
+		rec->text[rec->text_len] = '\0';
+	rec->text_len += (uint16_t)len;
+	return true;
+}
+
+static bool
+fill(struct leg_rec *rec, const struct leg *leg)
+{
+	const struct dialog_id *id = &leg->id_text;
+
+	*rec = (struct leg_rec){
+		.id = leg->id,
+		.answered_ms = leg->answered_ms,
+		.refresh_at = leg->refresh_at,
+		.expire_at = leg->expire_at,
+		.give_up_at = leg->give_up_at,
+		.cseq = leg->cseq,
+		.remote_cseq = leg->dialog != NULL ? nta_leg_get_rseq(leg->dialog) : 0,
+		.invite_cseq = leg->invite_cseq,
+		.session_s = leg->session_s,
+		.serial = leg->serial,
+		.open_slot = leg->open_slot,
+		.last_status = leg->last_status,
+		.phase = leg->phase,
+		.open = leg->open,
+		.transport = leg->transport,
+		.bye_q850 = leg->bye_q850,
+		.flags = (leg->incoming ? REC_INCOMING : 0) | (leg->taken ? REC_TAKEN : 0) |
+		    (leg->settled ? REC_SETTLED : 0) | (leg->forgotten ? REC_FORGOTTEN : 0) |
+		    (leg->late ? REC_LATE : 0) | (leg->cancelled ? REC_CANCELLED : 0) |
+		    (leg->bye_wanted ? REC_BYE_WANTED : 0) | (leg->far_update ? REC_FAR_UPDATE : 0) |
+		    (leg->far_timer ? REC_FAR_TIMER : 0) | (leg->we_refresh ? REC_WE_REFRESH : 0) |
+		    (leg->bye != NULL ? REC_BYE_OPEN : 0),
+	};
+	memcpy(rec->branch, leg->branch, sizeof(rec->branch));
+	if (leg->gone != NULL) {
+		rec->gone_ms = leg->gone->at_ms;
+		rec->gone_status = leg->gone->status;
+		rec->gone_cause = leg->gone->cause;
+		rec->gone_q850 = leg->gone->q850;
+	}
+	return pack(rec, id->call_id) && pack(rec, id->local) && pack(rec, id->remote) && pack(rec, id->target) &&
+	    pack(rec, id->route) && pack(rec, id->next_hop) && pack(rec, id->contact) &&
+	    pack(rec, leg->gone != NULL ? leg->gone->reason : "") && pack(rec, leg->gone != NULL ? leg->gone->redirect : "");
+}
+
+void
+checkpoint_save(struct leg *leg)
+{
+	struct leg_rec rec;
+
+	if (leg->slot == CKPT_NONE && (leg->slot = ckpt_alloc(sipd.ck_legs)) == CKPT_NONE) {
+		sipd.count.unsaved++;
+		return;
+	}
+	if (!fill(&rec, leg)) {
+		/* Absurdly long headers: the call goes on, but a restart will not find it. */
+		log_limited(&sipd.noise, LL_WARNING, "leg does not fit the checkpoint", kv_x("leg", leg->id));
+		sipd.count.unsaved++;
+		ckpt_del(sipd.ck_legs, leg->slot);
+		leg->slot = CKPT_NONE;
+		return;
+	}
+	ckpt_put(sipd.ck_legs, leg->slot, &rec);
+}
+
+void
+checkpoint_forget(struct leg *leg)
+{
+	ckpt_del(sipd.ck_legs, leg->slot);
+	ckpt_del(sipd.ck_open, leg->open_slot);
+	leg->slot = leg->open_slot = CKPT_NONE;
+}
+
+/* Writes an open record: a, then b behind it. Either may already be there (NULL). */
+static void
+put_open(struct leg *leg, uint8_t kind, const void *a, size_t a_len, const void *b, size_t b_len)
+{
+	struct open_rec rec = { .leg = leg->id, .kind = kind };
+	const struct open_rec *old;
+	char *tail;
+
+	if (leg->open_slot == CKPT_NONE && (leg->open_slot = ckpt_alloc(sipd.ck_open)) == CKPT_NONE) {
+		sipd.count.unsaved++;
+		return;
+	}
+	old = ckpt_get(sipd.ck_open, leg->open_slot);
+	tail = ckpt_tail(sipd.ck_open, leg->open_slot);
+	if (a == NULL && old != NULL)
+		a_len = old->a_len;
+	if (a_len + b_len > OPEN_TAIL) {
+		log_limited(&sipd.noise, LL_WARNING, "message does not fit the checkpoint", kv_x("leg", leg->id),
+		    kv_u("length", a_len + b_len));
+		sipd.count.unsaved++;
+		ckpt_del(sipd.ck_open, leg->open_slot);
+		leg->open_slot = CKPT_NONE;
+		return;
+	}
+	if (a != NULL)
+		memcpy(tail, a, a_len);
+	if (b != NULL)
+		memcpy(tail + a_len, b, b_len);
+	rec.a_len = (uint32_t)a_len;
+	rec.b_len = (uint32_t)b_len;
+	rec.has_b = b != NULL;
+	ckpt_put(sipd.ck_open, leg->open_slot, &rec);
+}
+
+void
+checkpoint_open_request(struct leg *leg, msg_t *msg, const sip_t *sip)
+{
+	su_home_t home[1] = { SU_HOME_INIT(home) };
+	size_t len = 0;
+	char *text = msg_as_string(home, msg, (msg_pub_t *)(uintptr_t)sip, 0, &len);
+
+	if (text != NULL)
+		put_open(leg, leg->open, text, len, NULL, 0);
+	su_home_deinit(home);
+	checkpoint_save(leg);
+}
+
+void
+checkpoint_open_answer(struct leg *leg, const struct ipc_view *sdp)
+{
+	if (leg->open_slot != CKPT_NONE)
+		put_open(leg, leg->open, NULL, 0, sdp->p, sdp->len);
+	checkpoint_save(leg);
+}
+
+void
+checkpoint_open_dial(struct leg *leg, const struct msg_leg_dial *m)
+{
+	uint8_t wire[IPC_PACKET_MAX];
+	int len = ipc_encode(wire, sizeof(wire), MSG_leg_dial, 0, 0, m, IPC_MINOR);
+
+	if (len > 0)
+		put_open(leg, OPEN_INVITE_OUT, wire, (size_t)len, NULL, 0);
+	checkpoint_save(leg);
+}
+
+bool
+checkpoint_open_dialled(struct leg *leg, struct msg_leg_dial *m, void **hold)
+{
+	const struct open_rec *rec = leg->open_slot != CKPT_NONE ? ckpt_get(sipd.ck_open, leg->open_slot) : NULL;
+	union ipc_any store;
+	struct ipc_msg msg;
+	uint8_t *copy;
+
+	*hold = NULL;
+	if (rec == NULL || rec->leg != leg->id || rec->kind != OPEN_INVITE_OUT || rec->a_len > OPEN_TAIL)
+		return false;
+	if ((copy = mem_new(rec->a_len + 1)) == NULL)
+		return false;
+	memcpy(copy, ckpt_tail(sipd.ck_open, leg->open_slot), rec->a_len);
+	if (ipc_decode(&msg, &store, copy, rec->a_len, IPC_MINOR) != 0 || msg.type != MSG_leg_dial) {
+		free(copy);
+		return false;
+	}
+	*m = store.leg_dial;
+	*hold = copy;
+	return true;
+}
+
+void
+checkpoint_open_answered(struct leg *leg)
+{
+	char b[OPEN_TAIL];
+	size_t n = 0;
+
+	str_copy(b, 129, leg->user_agent);
+	n = strlen(b) + 1;
+	if (leg->event.len > sizeof(b) - n)
+		return;
+	if (leg->event.len > 0)
+		memcpy(b + n, leg->event.p, leg->event.len);
+	put_open(leg, OPEN_INVITE_OUT, "", 0, b, n + leg->event.len);
+	checkpoint_save(leg);
+}
+
+void
+checkpoint_open_offer(struct leg *leg)
+{
+	put_open(leg, OPEN_REINVITE_OUT, leg->event.len > 0 ? (const char *)leg->event.p : "", leg->event.len, NULL, 0);
+	checkpoint_save(leg);
+}
+
+void
+checkpoint_open_done(struct leg *leg)
+{
+	uint32_t slot = leg->open_slot;
+
+	leg->open_slot = CKPT_NONE;
+	checkpoint_save(leg);
+	ckpt_del(sipd.ck_open, slot);
+}
+
+void
+checkpoint_enter(const struct leg *leg)
+{
+	if (leg->slot != CKPT_NONE)
+		ckpt_enter(sipd.ck_legs, leg->slot);
+}
+
+void
+checkpoint_leave(void)
+{
+	ckpt_leave(sipd.ck_legs);
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The SIP dialog of a leg (RFC 3261 section 12): making it from an INVITE or for one, taking it up again after a
+ * restart, requests inside it. Each request's CSeq is in the checkpoint before the request is on the wire.
+ */
+#ifndef WARDEN_SIPD_DIALOG_H
+#define WARDEN_SIPD_DIALOG_H
+
+#include "sipd/leg.h"
+
+#define DIALOG_TAG_LEN 16
+
+/* The URIs by which we would have to route are sip: or sips: with a host. */
+bool dialog_uris_ok(const sip_t *sip);
+
+/* Makes the dialog of an incoming INVITE. to_tag: ours. Returns 0 or -ENOMEM. */
+int dialog_from_invite(struct leg *leg, const sip_t *sip, const char *to_tag);
+
+/* Makes the dialog of an INVITE that we are going to send, from id_text, which the caller has filled. */
+int dialog_for_invite(struct leg *leg);
+
+/* A 2xx (or a 1xx with tag) to our INVITE: the far end's tag, target and route set. Returns 0 or -errno. */
+int dialog_confirm(struct leg *leg, const sip_t *response);
+
+/* Contact of a request or 2xx inside the dialog: target refresh (RFC 3261 section 12.2). */
+void dialog_refresh_target(struct leg *leg, const sip_t *sip);
+
+/* Makes the dialog anew from id_text, cseq and the far end's last CSeq, silently. */
+int dialog_restore(struct leg *leg, uint32_t remote_cseq);
+
+/* The URI to send to, or NULL: as target and route say. For nta's route_url. */
+url_string_t *dialog_hop(const struct leg *leg);
+
+/*
+ * Takes the next CSeq and saves it. Call directly before nta_outgoing_tcreate() on leg->dialog for anything but
+ * ACK and CANCEL.
+ */
+void dialog_next_cseq(struct leg *leg);
+
+/* ACK to a 2xx of our INVITE. sdp: the answer to a late offer, NULL none. */
+void dialog_ack(struct leg *leg, const struct ipc_view *sdp);
+
+/* BYE, told to nobody: leg->bye is set until it is answered. */
+void dialog_bye(struct leg *leg, uint8_t q850);
+
+void dialog_destroy(struct leg *leg);
+void dialog_forks_free(struct leg *leg);
+
+/* A new Via branch into leg->branch. */
+void dialog_new_branch(struct leg *leg);
+
+/* The value of a header as text on the heap, NULL when out of memory or absurdly long. */
+char *dialog_header_text(const void *header);
+
+#endif
