@@ -254,12 +254,12 @@ next_caller(struct load *l, size_t *turn_no)
 }
 
 static void
-print_calls(struct load *l, double seconds, double offering)
+print_calls(struct load *l, double seconds, double offering, uint64_t in_time)
 {
 	printf("phase=calls started=%lu answered=%lu completed=%lu failed=%lu timeouts=%lu dropped=%lu bye_failed=%lu withheld=%lu"
 	    " at_once=%lu retransmissions=%lu seconds=%.2f offered_rate=%.1f goodput=%.1f uas_calls=%lu bad_messages=%lu",
 	    l->started, l->answered, l->completed, l->failed, l->timeouts, l->dropped, l->bye_failed, l->withheld, l->up_max,
-	    l->retransmissions, seconds, (double)l->started / offering, (double)l->completed / seconds, l->uas_calls,
+	    l->retransmissions, seconds, (double)l->started / offering, (double)in_time / offering, l->uas_calls,
 	    l->bad_messages);
 	for (int i = 300; i < 700; i++)
 		if (l->status[i] != 0)
@@ -270,6 +270,7 @@ print_calls(struct load *l, double seconds, double offering)
 	if (l->refuse_time.n != 0)
 		print_hist("refuse", &l->refuse_time);
 	load_procs_print_cpu(&l->procs, stdout, (double)l->completed, "");
+	load_procs_print_mem(&l->procs, stdout, (double)l->completed, "over_");
 	if (l->with_rtp)
 		load_rtp_print(&l->rtp, stdout);
 	fflush(l->plateau_out);
@@ -280,7 +281,7 @@ print_calls(struct load *l, double seconds, double offering)
 static void
 phase_calls(struct load *l, int ep, double seconds)
 {
-	uint64_t begin = load_now_us(), offered_until, drain, done = 0;
+	uint64_t begin = load_now_us(), offered_until, drain, done = 0, in_time;
 	size_t callers = 0, half = l->nexts / 2;
 	double elapsed = 0;
 
@@ -299,13 +300,14 @@ phase_calls(struct load *l, int ep, double seconds)
 		turn(l, ep);
 	}
 	offered_until = load_now_us();
+	in_time = l->completed;
 	if (stopped)
 		call_end_all(l);
 	stopped = 0;
 	drain = load_now_us() + ((uint64_t)DRAIN_MS + l->hold_ms + l->answer_ms) * 1000;
 	while (l->active > 0 && !stopped && load_now_us() < drain)
 		turn(l, ep);
-	print_calls(l, (double)(load_now_us() - begin) / 1e6, (double)(offered_until - begin) / 1e6);
+	print_calls(l, (double)(load_now_us() - begin) / 1e6, (double)(offered_until - begin) / 1e6, in_time);
 }
 
 /* ---- start ---------------------------------------------------------------------------------------------------------- */

@@ -51,8 +51,8 @@ void load_procs_read(struct load_procs *p, const char *env_path);
 void load_procs_mark(struct load_procs *p);
 /* Prints " cpu_NAME_us=..." per unit and " cpu_us=..." of the sum since the mark. */
 void load_procs_print_cpu(const struct load_procs *p, FILE *f, double units, const char *prefix);
-/* Prints " mem_NAME_kb=..." per unit and the sum: memory now less that at the mark. Call while the units are held. */
-void load_procs_print_mem(const struct load_procs *p, FILE *f, double units);
+/* Prints " PREFIXmem_NAME_kb=..." per unit and the sum: memory now less that at the mark. */
+void load_procs_print_mem(const struct load_procs *p, FILE *f, double units, const char *prefix);
 
 /* ---- timers (load_timer.c): a wheel of milliseconds ------------------------------------------------------------------ */
 

@@ -154,6 +154,7 @@ hang_up(void *arg)
 
 	if (l->plateau_on && !l->plateau_over) {
 		l->plateau_over = true;
+		load_procs_print_mem(&l->procs, l->plateau_out, (double)l->up, "held_");
 		if (l->rtp.received > l->plateau_packets)
 			load_procs_print_cpu(&l->plateau, l->plateau_out, (double)(l->rtp.received - l->plateau_packets), "rtp_");
 	}
@@ -191,8 +192,8 @@ static void
 plateau_begin(struct load *l)
 {
 	l->plateau_on = true;
-	load_procs_print_mem(&l->procs, l->plateau_out, (double)l->up);
-	l->plateau = l->procs;
+	load_procs_print_mem(&l->procs, l->plateau_out, (double)l->up, "fresh_");
+	l->plateau = l->procs;	/* the same processes, another mark */
 	load_procs_mark(&l->plateau);
 	l->plateau_packets = l->rtp.received;
 }

@@ -202,7 +202,7 @@ load_procs_print_cpu(const struct load_procs *p, FILE *f, double units, const ch
 }
 
 void
-load_procs_print_mem(const struct load_procs *p, FILE *f, double units)
+load_procs_print_mem(const struct load_procs *p, FILE *f, double units, const char *prefix)
 {
 	double sum = 0, kb;
 
@@ -211,8 +211,8 @@ load_procs_print_mem(const struct load_procs *p, FILE *f, double units)
 	for (size_t i = 0; i < p->n; i++) {
 		kb = ((double)proc_mem_kb(p->proc[i].pid) - (double)p->proc[i].pss_kb) / units;
 		sum += kb;
-		fprintf(f, " mem_%s_kb=%.2f", p->proc[i].name, kb);
+		fprintf(f, " %smem_%s_kb=%.2f", prefix, p->proc[i].name, kb);
 	}
 	if (p->n > 0)
-		fprintf(f, " mem_kb=%.2f", sum);
+		fprintf(f, " %smem_kb=%.2f", prefix, sum);
 }
