@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * A stream: the packets of one session, as its worker thread sees them. The main thread makes it, hands it to a worker by
+ * CMD_ADD and gets it back by EV_REMOVED (worker.h); in between only that worker touches it. Streams that hear each other
+ * live on the same worker, so nothing here takes a lock, allocates, or waits.
+ *
+ * stream_in.c takes packets in and relays them, stream_out.c makes packets (playing), stream_rtcp.c reports.
+ */
+#ifndef WARDEN_MEDIAD_STREAM_H
+#define WARDEN_MEDIAD_STREAM_H
+
+#include <sys/queue.h>
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "mediad/dtmf_in.h"
+#include "mediad/io.h"
+#include "mediad/latch.h"
+#include "mediad/rtcp.h"
+#include "mediad/rtp_seq.h"
+#include "mediad/sdp.h"
+#include "mediad/sound.h"
+
+struct worker;
+
+/* What io_attach() is given as tag. */
+enum stream_port {
+	STREAM_RTP,
+	STREAM_RTCP,
+};
+
+/*
+ * What outlives the process: the record of streams.ckpt. Written when the deltas or the source change and once a second for the
+ * counters, never per packet. Fields are only appended, at the end.
+ */
+struct stream_state {
+	uint64_t	id;
+	struct rtp_tx	tx;
+	struct rtp_rx	rx;
+	struct latch	latch;
+	struct dtmf_in	dtmf;
+	union addr	rtcp_from;	/* where the far end's RTCP comes from; family 0: none came */
+	uint64_t	cname;		/* random, for the session's life (RFC 7022) */
+	uint64_t	far_sr_us;	/* when its last SR came; 0: none */
+	uint64_t	expect_us;	/* since when its RTP should come */
+	uint32_t	far_sr_mid;	/* that SR's NTP time, middle bits */
+	uint32_t	far_lost;	/* what its reports say of our stream */
+	uint32_t	far_jitter_us;
+	uint32_t	rtt_us;
+	uint32_t	play_at;	/* samples of the sound that were played */
+	uint16_t	play_left;	/* rounds that are still to come; 0: for ever */
+	uint8_t		codec_in;	/* enum sdp_codec that came last */
+	uint8_t		pad;
+};
+
+/* Figures over the session's life, as in media_closed. */
+struct stream_stats {
+	uint64_t	packets_in, packets_out, octets_in, octets_out;
+	uint32_t	lost_in, jitter_us, far_lost, far_jitter_us, rtt_us;
+	uint8_t		codec;		/* enum sdp_codec */
+	union addr	remote;		/* family 0: unknown */
+};
+
+/* Kinds of incoming packet by payload type; the values below are enum sdp_codec. */
+#define RX_UNKNOWN	0xff
+#define RX_EVENT	0xfe
+
+struct stream {
+	struct stream_state	 st;
+	struct io_port		*rtp, *rtcp;	/* rtcp NULL: multiplexed only */
+	struct stream		*peer;		/* hears us, and we it; NULL nobody */
+	struct sdp_stream	 now;		/* as negotiated */
+	uint32_t		 slot;		/* in streams.ckpt */
+	bool			 negotiated;
+	bool			 may_send, may_receive;
+	bool			 echo;
+	bool			 saved;		/* nothing changed since the last save */
+	uint16_t		 silent_told;	/* media_silent since RTP stopped */
+	uint16_t		 rate;		/* packets in this rate window */
+	uint64_t		 rate_us;
+	uint64_t		 rtcp_due_us;
+	uint64_t		 rtcp_sent;
+	struct sound		*sound;		/* being played; ours to release */
+	uint32_t		 play;		/* its id; 0: nothing is played */
+	uint32_t		 play_due;	/* samples that the clock is ahead of what was sent */
+	LIST_ENTRY(stream)	 slice;		/* worker's lists */
+	LIST_ENTRY(stream)	 playing;
+	uint8_t			 rx[128];	/* payload type to RX_* or enum sdp_codec */
+};
+
+/* From the network. */
+void stream_rtp_in(struct worker *w, struct stream *s, struct io_packet *p, uint64_t now_us);
+void stream_rtcp_in(struct worker *w, struct stream *s, const struct io_packet *p, uint64_t now_us);
+
+/* A new negotiation: codecs, directions, where to. now is copied. */
+void stream_configure(struct worker *w, struct stream *s, const struct sdp_stream *now, bool negotiated, uint64_t now_us);
+
+/* Each tick of a playing stream: sends what is due. Returns false when the sound is over (the caller ends it). */
+bool stream_play_tick(struct worker *w, struct stream *s, uint32_t samples, uint64_t now_us);
+
+/* About once a second: silence, lost ends of keys, source, checkpoint, RTCP when due. */
+void stream_second(struct worker *w, struct stream *s, uint64_t now_us);
+void stream_rtcp_send(struct worker *w, struct stream *s, bool bye, uint64_t now_us);
+
+/* Sends a packet whose head lies ready: len octets in all, payload of them after the header. */
+void stream_send(struct worker *w, struct stream *s, const uint8_t *packet, size_t len);
+
+void stream_save(struct worker *w, struct stream *s);
+void stream_stats(const struct stream *s, struct stream_stats *out);
+
+#endif

@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The packet path: in from the network, judged, counted, renumbered, out to whoever hears the stream. Runs on a worker for each packet:
+ * no allocation, no lock, no log line.
+ */
+#include <string.h>
+
+#include "common/ipc/enums.h"
+#include "mediad/g711.h"
+#include "mediad/stream.h"
+#include "mediad/worker.h"
+
+#define RATE_US		1000000
+#define RATE_MAX	1000	/* packets a second; 10 ms frames are 100. Also ends loops made by addresses in SDP. */
+
+/* A key was pressed. */
+static void
+tell_key(struct worker *w, const struct stream *s, const struct dtmf_key *key)
+{
+	struct ev ev = { .type = EV_DTMF, .session = s->st.id, .what = (uint8_t)key->digit, .duration_ms = key->ms };
+
+	worker_event(w, &ev);
+}
+
+static void
+event_in(struct worker *w, struct stream *s, const struct rtp *r, uint64_t now_us)
+{
+	struct dtmf_key keys[2];
+	unsigned i, n = dtmf_in_packet(&s->st.dtmf, r, now_us, keys);
+
+	for (i = 0; i < n; i++)
+		tell_key(w, s, &keys[i]);
+}
+
+/* Once the source is final the kernel filters strangers, and sends cost less. */
+static void
+hold_source(struct stream *s, uint64_t now_us)
+{
+	if (!io_port_connected(s->rtp) && latch_final(&s->st.latch, now_us))
+		io_port_connect(s->rtp, &s->st.latch.locked);
+}
+
+static bool
+accept_source(struct worker *w, struct stream *s, const struct io_packet *p, const struct rtp *r, uint64_t now_us)
+{
+	struct latch *l = &s->st.latch;
+
+	if (p->from == NULL) {		/* the kernel has looked already */
+		l->last_us = now_us;
+		l->ssrc = r->ssrc;
+		l->seq = r->seq;
+		return true;
+	}
+	switch (latch_packet(l, p->from, r, now_us)) {
+	case LATCH_REFUSED:
+		w->strangers++;
+		return false;
+	case LATCH_ACCEPTED:
+		return true;
+	case LATCH_LEARNED:
+		hold_source(s, now_us);
+		stream_save(w, s);
+		return true;
+	}
+	return false;
+}
+
+static bool
+within_rate(struct stream *s, uint64_t now_us)
+{
+	if (now_us - s->rate_us >= RATE_US) {
+		s->rate_us = now_us;
+		s->rate = 0;
+	}
+	return ++s->rate <= RATE_MAX;
+}
+
+/* Out to d's far end: what came in as kind with the fields of r, whose payload may be changed. Returns whether it was sent. */
+static bool
+relay(struct worker *w, struct stream *d, unsigned kind, struct rtp *r, uint64_t now_us)
+{
+	uint8_t *head = r->payload - RTP_HEAD_LEN;
+	uint8_t pt;
+
+	if (!d->may_send || d->play != 0)
+		return false;
+	if (kind == RX_EVENT) {
+		pt = d->now.te_tx;
+	} else {
+		pt = d->now.tx_pt[kind];
+		if (pt == SDP_PT_NONE && d->now.codec != SDP_CODEC_NONE) {
+			g711_convert((enum sdp_codec)kind, r->payload, r->len);
+			pt = d->now.tx_pt[d->now.codec];
+		}
+	}
+	if (pt == SDP_PT_NONE) {
+		rtp_tx_skip(&d->st.tx, r);
+		return false;
+	}
+	r->pt = pt;
+	if (rtp_tx_relay(&d->st.tx, r, now_us))
+		stream_save(w, d);
+	rtp_write_head(head, r);
+	stream_send(w, d, head, RTP_HEAD_LEN + r->len);
+	return true;
+}
+
+void
+stream_send(struct worker *w, struct stream *s, const uint8_t *packet, size_t len)
+{
+	const union addr *to = NULL;
+
+	if (!io_port_connected(s->rtp) && (to = latch_dest(&s->st.latch)) == NULL)
+		return;
+	io_send(w->io, s->rtp, to, packet, len);
+	rtp_tx_sent(&s->st.tx, len - RTP_HEAD_LEN);
+	s->saved = false;
+}
+
+void
+stream_rtp_in(struct worker *w, struct stream *s, struct io_packet *p, uint64_t now_us)
+{
+	struct stream *dest;
+	struct rtp r;
+	unsigned kind;
+
+	if (rtp_is_rtcp(p->p, p->len)) {	/* multiplexed, agreed or not */
+		stream_rtcp_in(w, s, p, now_us);
+		return;
+	}
+	if (!rtp_parse(&r, p->p, p->len) || (kind = s->rx[r.pt]) == RX_UNKNOWN) {
+		w->invalid++;
+		return;
+	}
+	if (!accept_source(w, s, p, &r, now_us))
+		return;
+	if (!within_rate(s, now_us)) {
+		w->flooded++;
+		return;
+	}
+	rtp_rx_packet(&s->st.rx, &r, now_us);
+	s->saved = false;
+	if (s->silent_told > 0) {
+		struct ev ev = { .type = EV_SILENT, .session = s->st.id };
+
+		s->silent_told = 0;
+		worker_event(w, &ev);
+	}
+	if (s->negotiated && !s->may_receive) {
+		w->dropped++;
+		return;
+	}
+	if (kind == RX_EVENT)
+		event_in(w, s, &r, now_us);
+	else
+		s->st.codec_in = (uint8_t)kind;
+	dest = s->echo ? s : s->peer;
+	if (dest == NULL || !relay(w, dest, kind, &r, now_us))
+		w->dropped++;
+}
+
+/* Which payload types may come, by what is agreed or, before the answer, offered. */
+static void
+fill_rx(struct stream *s)
+{
+	const struct sdp_stream *now = &s->now;
+	enum sdp_codec codec;
+
+	for (unsigned pt = 0; pt < sizeof(s->rx); pt++) {
+		codec = sdp_rx_codec(now, (uint8_t)pt);
+		s->rx[pt] = codec != SDP_CODEC_NONE ? (uint8_t)codec :
+		    sdp_rx_is_event(now, (uint8_t)pt) ? RX_EVENT : RX_UNKNOWN;
+	}
+}
+
+void
+stream_configure(struct worker *w, struct stream *s, const struct sdp_stream *now, bool negotiated, uint64_t now_us)
+{
+	bool could_receive = s->negotiated && s->may_receive;
+
+	s->now = *now;
+	s->negotiated = negotiated;
+	s->may_send = negotiated && sdp_may_send(now) && now->codec != SDP_CODEC_NONE;
+	s->may_receive = sdp_may_receive(now);
+	fill_rx(s);
+	if (latch_sdp(&s->st.latch, &now->rtp)) {
+		io_port_connect(s->rtp, NULL);
+		memset(&s->st.rtcp_from, 0, sizeof(s->st.rtcp_from));
+	}
+	if (negotiated && s->may_receive && !could_receive)
+		s->st.expect_us = now_us;
+	stream_save(w, s);
+}
+
+/* A far end that should send and does not. */
+static void
+check_silence(struct worker *w, struct stream *s, uint64_t now_us)
+{
+	uint64_t since = s->st.rx.last_us > s->st.expect_us ? s->st.rx.last_us : s->st.expect_us;
+	struct ev ev = { .type = EV_SILENT, .session = s->st.id };
+	uint64_t ms;
+
+	if (w->conf.silent_ms == 0 || !s->negotiated || !s->may_receive || now_us <= since)
+		return;
+	ms = (now_us - since) / 1000;
+	if (ms < (uint64_t)w->conf.silent_ms * (s->silent_told + 1u))
+		return;
+	if (s->silent_told < UINT16_MAX)
+		s->silent_told++;
+	ev.number = ms > UINT32_MAX ? UINT32_MAX : (uint32_t)ms;
+	worker_event(w, &ev);
+}
+
+void
+stream_second(struct worker *w, struct stream *s, uint64_t now_us)
+{
+	struct dtmf_key key;
+
+	check_silence(w, s, now_us);
+	if (dtmf_in_timeout(&s->st.dtmf, now_us, &key))
+		tell_key(w, s, &key);
+	if (io_port_connected(s->rtp)) {
+		/* Silent: perhaps it is behind a NAT that changed its mind; latch.h says who may take its place. */
+		if (latch_lost(&s->st.latch, now_us))
+			io_port_connect(s->rtp, NULL);
+	} else if (!latch_lost(&s->st.latch, now_us)) {
+		hold_source(s, now_us);
+	}
+	if (s->negotiated && now_us >= s->rtcp_due_us)
+		stream_rtcp_send(w, s, false, now_us);
+	if (!s->saved)
+		stream_save(w, s);
+}
+
+void
+stream_save(struct worker *w, struct stream *s)
+{
+	if (s->slot != CKPT_NONE)
+		ckpt_put(w->conf.streams, s->slot, &s->st);
+	s->saved = true;
+}
+
+void
+stream_stats(const struct stream *s, struct stream_stats *out)
+{
+	const union addr *to = latch_dest(&s->st.latch);
+
+	memset(out, 0, sizeof(*out));
+	out->packets_in = s->st.rx.packets;
+	out->packets_out = s->st.tx.packets;
+	out->octets_in = s->st.rx.octets;
+	out->octets_out = s->st.tx.octets;
+	out->lost_in = rtp_rx_lost(&s->st.rx);
+	out->jitter_us = rtp_rx_jitter_us(&s->st.rx);
+	out->far_lost = s->st.far_lost;
+	out->far_jitter_us = s->st.far_jitter_us;
+	out->rtt_us = s->st.rtt_us;
+	out->codec = s->st.codec_in != SDP_CODEC_NONE ? s->st.codec_in : s->now.codec;
+	if (to != NULL)
+		out->remote = *to;
+}

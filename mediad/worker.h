@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * A worker: one thread with its I/O and its streams. The main thread gives commands by a bounded queue; events come back by
+ * another one, which all workers share. Everything about packets happens here; nothing here knows IPC or SDP text.
+ */
+#ifndef WARDEN_MEDIAD_WORKER_H
+#define WARDEN_MEDIAD_WORKER_H
+
+#include <sys/queue.h>
+
+#include <pthread.h>
+#include <semaphore.h>
+#include <stdatomic.h>
+
+#include "common/base/ckpt.h"
+#include "mediad/queue.h"
+#include "mediad/stream.h"
+
+#define WORKER_TICK_US	20000
+#define WORKER_SLICES	10	/* a tenth of the streams is looked at every tenth of a second */
+
+enum cmd_type {
+	CMD_ADD,		/* stream: the worker's from now on; ports are attached */
+	CMD_CONFIGURE,
+	CMD_CONNECT,		/* stream and other */
+	CMD_DISCONNECT,
+	CMD_ECHO,
+	CMD_PLAY,
+	CMD_PLAY_STOP,
+	CMD_STATS,
+	CMD_REMOVE,		/* ends in EV_REMOVED: the stream is the main thread's again */
+	CMD_DETACH,		/* the same without an end of it: done is posted */
+	CMD_STOP,		/* the thread ends; streams stay as they are */
+};
+
+struct cmd {
+	enum cmd_type	 type;
+	struct stream	*stream;
+	union {
+		struct stream	*other;
+		struct {
+			struct sdp_stream	now;
+			bool			negotiated;
+		} conf;
+		bool		 on;
+		struct {
+			struct sound	*sound;	/* reference handed over */
+			uint32_t	 id;
+			uint16_t	 loops;
+			bool		 resume;	/* go on at st.play_at */
+		} play;
+		uint32_t	 tag;		/* CMD_STATS: given back */
+		sem_t		*done;
+	} u;
+};
+
+enum ev_type {
+	EV_PLAYED,
+	EV_DTMF,
+	EV_SILENT,
+	EV_STATS,
+	EV_REMOVED,
+	EV_LOADED,		/* from the loader */
+};
+
+struct ev {
+	enum ev_type	 type;
+	uint64_t	 session;
+	struct stream	*stream;	/* EV_REMOVED */
+	uint32_t	 number;	/* play id; silent ms; tag of stats */
+	uint16_t	 duration_ms;
+	uint8_t		 what;		/* digit; enum media_played_outcome */
+	struct sound	*sound;		/* EV_LOADED */
+	struct stream_stats stats;
+};
+
+/* Only go up; written by the worker, read by the main thread. */
+struct worker_counts {
+	_Atomic uint64_t in, out;
+	_Atomic uint64_t dropped;	/* valid, but nobody to send it to, or not allowed */
+	_Atomic uint64_t invalid;	/* no RTP, wrong payload type */
+	_Atomic uint64_t strangers;	/* from an address that is not the session's */
+	_Atomic uint64_t flooded;	/* over the rate limit */
+	_Atomic uint64_t unsent;
+	_Atomic uint64_t late_ticks;	/* over 5 ms late */
+	_Atomic uint64_t wakes;
+};
+
+struct worker_conf {
+	struct ckpt	*streams;	/* shared; each stream has its slot */
+	struct queue	*events;
+	int		 events_fd;	/* eventfd: woken when events was empty */
+	uint32_t	 silent_ms;	/* when to tell of a far end that stopped; 0 never */
+};
+
+LIST_HEAD(stream_list, stream);
+
+struct worker {
+	pthread_t		 thread;
+	struct worker_conf	 conf;
+	struct io		*io;
+	struct queue		 cmds;
+	struct stream_list	 slices[WORKER_SLICES];
+	struct stream_list	 playing;
+	uint64_t		 nstreams;
+	unsigned		 slice;
+	uint64_t		 slice_due_us;
+	uint64_t		 tick_due_us;	/* 0: nothing is played */
+	uint32_t		 rand;		/* of RTCP intervals; no secret */
+	bool			 stop;
+	struct worker_counts	 counts;
+	uint64_t		 invalid, dropped, strangers, flooded, late;	/* the thread's own; copied to counts */
+	uint64_t		 strangers_told;
+	uint8_t			 packet[IO_HEADROOM + 1024];	/* of our own making */
+};
+
+/* Starts the thread. Returns 0 or -errno. */
+int worker_start(struct worker *w, const struct worker_conf *conf);
+/* Stops it and frees what it has; streams stay with the caller, unattached. */
+void worker_stop(struct worker *w);
+
+/* Main thread: hands over a command (copied). Waits a little when the queue is full; the worker always empties it. */
+void worker_cmd(struct worker *w, const struct cmd *cmd);
+
+/* Worker thread: an event to the main thread. */
+void worker_event(struct worker *w, const struct ev *ev);
+
+#endif
