@@ -19,10 +19,16 @@
 #include "common/base/mem.h"
 #include "common/base/str.h"
 
+/* Exit codes that tell systemd not to try again (sysexits.h; RestartPreventExitStatus in the units). */
+#define EXIT_USAGE	64
+#define EXIT_CONFIG	78
+
 static _Noreturn void
 usage(const char *name, const char *what, const char *arg)
 {
-	fatal("%s%s\nusage: %s [-nKV] [-f file] [-o section.key=value] [-r rundir] [-s statedir] [-u user]", what, arg, name);
+	dprintf(STDERR_FILENO, "%s: %s%s\nusage: %s [-nKV] [-f file] [-o section.key=value] [-r rundir] [-s statedir] "
+	    "[-u user]\n", name, what, arg, name);
+	exit(EXIT_USAGE);
 }
 
 static void
@@ -161,8 +167,10 @@ daemon_init(struct daemon *d, int argc, char **argv, const char *name, struct co
 	}
 	if (!str_format(d->own_dir, sizeof(d->own_dir), "%s/%s", d->run_dir, name))
 		fatal("directory name too long: %s", d->run_dir);
-	if (conf_load(conf, d->file, d->overrides, settings) < 0)
-		fatal("%s", conf->error);
+	if (conf_load(conf, d->file, d->overrides, settings) < 0) {
+		dprintf(STDERR_FILENO, "%s: %s\n", name, conf->error);
+		exit(EXIT_CONFIG);
+	}
 	if (a.check) {
 		conf_print(conf, settings, stdout);
 		exit(fflush(stdout) == 0 ? 0 : 1);

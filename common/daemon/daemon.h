@@ -46,7 +46,8 @@ struct daemon {
 /*
  * Parses arguments, opens the log, loads and checks the settings; handles -n and -V (they exit). Makes the loop.
  * settings: the daemon's struct, conf->size bytes. logging: the field in it. Long options that the daemon wants (such as
- * "--migrate") are left in argv. fatal() on any error.
+ * "--migrate") are left in argv. fatal() on any error; exit status 64 for wrong arguments and 78 for wrong settings, so that
+ * systemd does not try again.
  */
 void daemon_init(struct daemon *d, int argc, char **argv, const char *name, struct conf *conf, void *settings,
     struct conf_logging *logging);
@@ -89,7 +90,10 @@ int daemon_reload(struct daemon *d, char *why, size_t size);
 /* A listening socket that systemd passed with this FileDescriptorName, or -1. */
 int daemon_listen_fd(const char *name);
 
-/* Keeps fd in systemd's fd store under name, or takes it out. No-ops without systemd. */
+/*
+ * Keeps fd in systemd's fd store under name, or takes it out. No-ops without systemd. Names are short: those of all
+ * descriptors of a daemon travel in one environment variable, which the kernel bounds at 128 KB.
+ */
 void daemon_fd_store(const char *name, int fd);
 void daemon_fd_unstore(const char *name);
 /* The fd stored under name by the process before us (the caller's now), or -1. */
