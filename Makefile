@@ -96,6 +96,9 @@ $(B)/obj/%.o: %.c $(B)/.flags
 	@mkdir -p $(@D)
 	$(call quiet,CC)$(CC) $(CFLAGS_ALL) $(dir_cflags) -MMD -MP -c -o $@ $<
 
+# The migrations are bytes of this object (.incbin), which -MMD does not see.
+$(B)/obj/featured/db/schema.o: $(wildcard featured/db/schema/*.sql)
+
 # Changes only when the compiler or a flag does; then everything is made again.
 $(B)/.flags: FORCE
 	@mkdir -p $(B)
@@ -123,6 +126,8 @@ $(B)/tests.mk: test/lib/links.awk $(unit_tests:%=test/unit/%.c) $(fuzz_tests:%=t
 ifneq ($(filter check fuzz fuzz-build tests,$(MAKECMDGOALS)),)
 include $(B)/tests.mk
 endif
+
+$(B)/test/mediad_test: | $(B)/bin/mediad	# runs the daemon itself
 
 test_pkg = $(call pkg_libs,$(common.pkg) $($(notdir $@).libs))
 
