@@ -35,7 +35,7 @@ struct io_counts {
 	uint64_t	wakes;		/* returns from waiting */
 };
 
-/* A packet came; arg and tag as given to io_attach(). Must not attach or detach ports. */
+/* A packet came; arg and tag as given to io_attach(). Called by io_read(); must not attach or detach ports. */
 typedef void io_recv_cb(void *ctx, void *arg, unsigned tag, struct io_packet *packet, uint64_t now_us);
 
 /* Binds a UDP port. Returns 0 or -errno (-EADDRINUSE). *out is the caller's until io_port_close(). */
@@ -60,10 +60,13 @@ void io_send(struct io *io, struct io_port *port, const union addr *to, const ui
 void io_flush(struct io *io);
 
 /*
- * Waits until packets come, somebody calls io_wake(), or until_us (clock_mono_us; 0: no limit) is there; hands what came to the
- * callback. When busy, first lets packets gather for at most a millisecond. Returns the time now.
+ * Waits until packets come, somebody calls io_wake(), or until_us (clock_mono_us; 0: no limit) is there. When busy, first lets packets
+ * gather for at most a millisecond. Returns the time now. Ports may be attached and detached before the io_read() that follows.
  */
 uint64_t io_wait(struct io *io, uint64_t until_us);
+
+/* Hands what has come to the callback. */
+void io_read(struct io *io, uint64_t now_us);
 
 /* Any thread: makes io_wait() return soon. */
 void io_wake(struct io *io);

@@ -51,6 +51,7 @@ struct io {
 	struct mmsghdr		 in[BATCH];
 	struct iovec		 in_iov[BATCH];
 	union addr		 in_from[BATCH];
+	int			 nready;	/* events[] from the last wait, not read yet */
 	struct epoll_event	 events[EVENTS];
 	uint8_t			 room[BATCH][IO_HEADROOM + IO_PACKET_MAX];
 };
@@ -172,6 +173,10 @@ io_detach(struct io *io, struct io_port *port)
 {
 	io_flush(io);
 	epoll_ctl(io->ep, EPOLL_CTL_DEL, port->fd, NULL);
+	for (int i = 0; i < io->nready; i++) {
+		if (io->events[i].data.ptr == port)
+			io->events[i].data.ptr = NULL;
+	}
 	port->arg = NULL;
 }
 
@@ -345,18 +350,26 @@ io_wait(struct io *io, uint64_t until_us)
 		gather(io, until_us);
 	n = poll_ready(io, until_us);
 	now_us = clock_mono_us();
+	io->nready = n > 0 ? n : 0;
+	/* Before the caller looks for what it was woken for: a wake-up after this is for the next wait. */
+	for (i = 0; i < io->nready; i++) {
+		if (io->events[i].data.ptr == NULL && read(io->wake_fd, &value, sizeof(value)) == -1)
+			break;
+	}
 	io->last_us = now_us;
 	io->counts.wakes++;
-	for (i = 0; i < n; i++) {
-		if (io->events[i].data.ptr == NULL) {
-			while (read(io->wake_fd, &value, sizeof(value)) > 0)
-				;
-			continue;
-		}
-		drain(io, io->events[i].data.ptr, now_us);
-	}
-	take_rate(io, now_us);
 	return now_us;
+}
+
+void
+io_read(struct io *io, uint64_t now_us)
+{
+	for (int i = 0; i < io->nready; i++) {
+		if (io->events[i].data.ptr != NULL)
+			drain(io, io->events[i].data.ptr, now_us);
+	}
+	io->nready = 0;
+	take_rate(io, now_us);
 }
 
 void

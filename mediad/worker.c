@@ -288,7 +288,8 @@ run(void *arg)
 		if (w->tick_due_us != 0 && (until_us == 0 || w->tick_due_us < until_us))
 			until_us = w->tick_due_us;
 		now_us = io_wait(w->io, until_us);
-		run_cmds(w, now_us);
+		run_cmds(w, now_us);	/* first: what featured was told as done is done */
+		io_read(w->io, now_us);
 		while (w->tick_due_us != 0 && now_us >= w->tick_due_us)
 			tick(w, now_us);
 		if (now_us >= w->slice_due_us)
