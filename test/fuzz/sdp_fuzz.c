@@ -39,46 +39,83 @@ check_ours(const struct sdp_state *st, const char *out, int len, uint16_t port, 
 	CHECK(up == (ended ? 0 : 1));
 }
 
+
+/* One description as an offer, answered; twice the same. */
+static void
+as_offer(struct sdp_state *st, const struct sdp *in, const struct sdp_local *local, const struct sdp_state *like)
+{
+	static char out[SDP_TEXT_MAX], other[SDP_TEXT_MAX];
+	const struct sdp_state before = *st;
+	const char *why = NULL;
+	int n;
+
+	if (sdp_take_offer(st, in, &why) != 0) {
+		CHECK(why != NULL && memcmp(&before, st, sizeof(before)) == 0);
+		return;
+	}
+	n = sdp_make_answer(st, local, like, out, sizeof(out));
+	check_ours(st, out, n, 10002, st->now.codec == SDP_CODEC_NONE, (enum media_direction)st->now.our_dir);
+	CHECK(st->version >= before.version && st->version <= before.version + 1);
+	if (st->now.codec != SDP_CODEC_NONE)
+		CHECK(sdp_rx_codec(&st->now, st->now.rx_pt[st->now.codec]) == (enum sdp_codec)st->now.codec);
+	CHECK(sdp_make_answer(st, local, NULL, other, sizeof(other)) == n && strcmp(out, other) == 0);
+}
+
+/* One description as the answer to an offer of ours. */
+static void
+as_answer(struct sdp_state *st, const struct sdp *in, const struct sdp_local *local, const struct sdp_state *like)
+{
+	static char out[SDP_TEXT_MAX];
+	const char *why = NULL;
+	struct sdp_state before;
+	int n;
+
+	n = sdp_make_offer(st, local, like, out, sizeof(out));
+	check_ours(st, out, n, 10002, false, local->hold ? MEDIA_SENDONLY : MEDIA_SENDRECV);
+	before = *st;
+	if (sdp_take_answer(st, in, &why) != 0) {
+		CHECK(why != NULL && memcmp(&before, st, sizeof(before)) == 0);
+		return;
+	}
+	CHECK(st->offered & (1u << st->now.codec));
+	CHECK(st->now.tx_pt[st->now.codec] != SDP_PT_NONE);
+	CHECK(!local->hold || !sdp_may_receive(&st->now));
+	CHECK(st->now.our_dir == sdp_mirror((enum media_direction)st->now.far_dir));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+/* Descriptions apart by NUL bytes, the exchanges of one dialog and of the other leg in turn. */
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static char out[SDP_TEXT_MAX], other[SDP_TEXT_MAX];
 	struct sdp_local local = { .rtcp_port = 10003 };
 	struct sdp_state a, b;
 	struct sdp_error err;
-	const char *why = NULL;
+	const uint8_t *end;
 	struct sdp in;
-	int n;
+	size_t n;
 
 	addr_from_ip(&local.rtp, "192.0.2.1", 10002);
-	local.rtcp_mux = size % 2;
-	local.hold = size % 3 == 0;
 	sdp_state_init(&a, 0x1234);
 	sdp_state_init(&b, 0x5678);
-	if (sdp_parse(&in, data, size, &err) != 0) {
-		CHECK(err.reason != NULL);
-		return 0;
+	for (; size > 0; data += n, size -= n) {
+		end = memchr(data, 0, size);
+		n = end != NULL ? (size_t)(end - data) : size;
+		local.rtcp_mux = n % 2;
+		local.hold = n % 3 == 0;
+		if (sdp_parse(&in, data, n, &err) == 0) {
+			as_offer(&a, &in, &local, &b);
+			as_answer(&b, &in, &local, &a);
+			if (n % 5 == 0)
+				as_answer(&a, &in, &local, NULL);
+			if (n % 7 == 0)
+				as_offer(&b, &in, &local, NULL);
+		} else {
+			CHECK(err.reason != NULL);
+		}
+		if (end != NULL)
+			n++;
 	}
-	if (sdp_take_offer(&a, &in, &why) == 0) {
-		n = sdp_make_answer(&a, &local, NULL, out, sizeof(out));
-		check_ours(&a, out, n, 10002, a.now.codec == SDP_CODEC_NONE, (enum media_direction)a.now.our_dir);
-		CHECK(sdp_rx_codec(&a.now, a.now.rx_pt[a.now.codec]) == (enum sdp_codec)a.now.codec);
-		CHECK(sdp_make_answer(&a, &local, NULL, other, sizeof(other)) == n && strcmp(out, other) == 0);
-	} else {
-		CHECK(why != NULL && !a.negotiated);
-	}
-	n = sdp_make_offer(&b, &local, &a, out, sizeof(out));
-	check_ours(&b, out, n, 10002, false, local.hold ? MEDIA_SENDONLY : MEDIA_SENDRECV);
-	if (sdp_take_answer(&b, &in, &why) == 0) {
-		CHECK(b.offered & (1u << b.now.codec));
-		CHECK(b.now.tx_pt[b.now.codec] != SDP_PT_NONE);
-		CHECK(!local.hold || !sdp_may_receive(&b.now));
-	}
-	n = sdp_make_offer(&a, &local, &b, out, sizeof(out));
-	check_ours(&a, out, n, 10002, false, local.hold ? MEDIA_SENDONLY : MEDIA_SENDRECV);
-	n = sdp_make_offer(&b, &local, NULL, out, sizeof(out));
-	check_ours(&b, out, n, 10002, false, local.hold ? MEDIA_SENDONLY : MEDIA_SENDRECV);
 	return 0;
 }
