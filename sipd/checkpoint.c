@@ -87,7 +87,8 @@ fill(struct leg_rec *rec, const struct leg *leg)
 	}
 	return pack(rec, id->call_id) && pack(rec, id->local) && pack(rec, id->remote) && pack(rec, id->target) &&
 	    pack(rec, id->route) && pack(rec, id->next_hop) && pack(rec, id->contact) &&
-	    pack(rec, leg->gone != NULL ? leg->gone->reason : "") && pack(rec, leg->gone != NULL ? leg->gone->redirect : "");
+	    pack(rec, leg->gone != NULL ? leg->gone->reason : "") && pack(rec, leg->gone != NULL ? leg->gone->redirect : "") &&
+	    pack(rec, leg->bind != NULL ? leg->bind : "");
 }
 
 void

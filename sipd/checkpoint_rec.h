@@ -41,7 +41,7 @@ struct leg_rec {
 	uint16_t	text_len;
 	uint8_t		phase, open, transport, bye_q850, gone_cause, gone_q850;
 	char		branch[33];
-	/* NUL after each: call_id, local, remote, target, route, next_hop, contact, gone reason, gone redirect. */
+	/* NUL after each: call_id, local, remote, target, route, next_hop, contact, gone reason, gone redirect, bind. */
 	char		text[REC_TEXT];
 };
 

@@ -100,7 +100,7 @@ create(struct leg *leg, uint32_t remote_cseq)
 }
 
 int
-dialog_from_invite(struct leg *leg, const sip_t *sip, const char *to_tag)
+dialog_from_invite(struct leg *leg, const msg_t *msg, const sip_t *sip, const char *to_tag)
 {
 	struct dialog_id *id = &leg->id_text;
 	char text[HEADER_MAX], hop[URI_HOP_LEN], contact[URI_HOP_LEN + 2];
@@ -112,13 +112,11 @@ dialog_from_invite(struct leg *leg, const sip_t *sip, const char *to_tag)
 		return -EMSGSIZE;
 	str_format(text + n, sizeof(text) - (size_t)n, ";tag=%s", to_tag);
 	hop[0] = '\0';
-	if (nat_source(&source, sip) == 0) {
-		nat_contact(contact, &source, leg->transport);
-		if (sip->sip_record_route == NULL && nat_use_source(&source, sip->sip_contact->m_url, leg->transport))
-			nat_hop(hop, &source, leg->transport);
-	} else {
-		nat_contact_any(contact, leg->transport);
-	}
+	leg->bind = nat_bind_of(msg);
+	nat_contact(contact, leg->bind, leg->transport);
+	if (nat_source(&source, sip) == 0 && sip->sip_record_route == NULL &&
+	    nat_use_source(&source, sip->sip_contact->m_url, leg->transport))
+		nat_hop(hop, &source, leg->transport);
 	if (!set(&id->local, mem_strdup(text)) || !set(&id->remote, dialog_header_text(sip->sip_from)) ||
 	    !set(&id->call_id, mem_strdup(sip->sip_call_id->i_id)) ||
 	    !set(&id->target, url_text(sip->sip_contact->m_url)) || !set(&id->next_hop, mem_strdup(hop)) ||
@@ -240,7 +238,7 @@ dialog_ack(struct leg *leg, const struct ipc_view *sdp)
 		body->pl_data = (char *)(uintptr_t)sdp->p;
 		body->pl_len = sdp->len;
 	}
-	ack = nta_outgoing_tcreate(leg->dialog, NULL, NULL, dialog_hop(leg), SIP_METHOD_ACK, NULL, SIPTAG_CSEQ(cseq),
+	ack = nta_outgoing_tcreate(leg->dialog, NULL, NULL, dialog_hop(leg), SIP_METHOD_ACK, NULL, DIALOG_BIND(leg), SIPTAG_CSEQ(cseq),
 	    NTATAG_ACK_BRANCH(leg->branch), SIPTAG_USER_AGENT(sipd.user_agent),
 	    TAG_IF(sdp != NULL, SIPTAG_CONTENT_TYPE(sipd.sdp_type)), TAG_IF(sdp != NULL, SIPTAG_PAYLOAD(body)),
 	    TAG_END());
@@ -272,7 +270,7 @@ dialog_bye(struct leg *leg, uint8_t q850)
 		return;
 	leg->bye_q850 = q850;
 	dialog_next_cseq(leg);
-	leg->bye = nta_outgoing_tcreate(leg->dialog, on_bye_response, leg, dialog_hop(leg), SIP_METHOD_BYE, NULL,
+	leg->bye = nta_outgoing_tcreate(leg->dialog, on_bye_response, leg, dialog_hop(leg), SIP_METHOD_BYE, NULL, DIALOG_BIND(leg),
 	    SIPTAG_USER_AGENT(sipd.user_agent), TAG_IF(why != NULL, SIPTAG_REASON_STR(why)), TAG_END());
 	if (leg->bye == NULL)
 		log_limited(&sipd.noise, LL_WARNING, "cannot send BYE", kv_x("leg", leg->id));

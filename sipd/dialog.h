@@ -13,8 +13,8 @@
 /* The URIs by which we would have to route are sip: or sips: with a host. */
 bool dialog_uris_ok(const sip_t *sip);
 
-/* Makes the dialog of an incoming INVITE. to_tag: ours. Returns 0 or -ENOMEM. */
-int dialog_from_invite(struct leg *leg, const sip_t *sip, const char *to_tag);
+/* Makes the dialog of an incoming INVITE (msg, sip). to_tag: ours. Returns 0 or -ENOMEM. */
+int dialog_from_invite(struct leg *leg, const msg_t *msg, const sip_t *sip, const char *to_tag);
 
 /* Makes the dialog of an INVITE that we are going to send, from id_text, which the caller has filled. */
 int dialog_for_invite(struct leg *leg);
@@ -30,6 +30,9 @@ int dialog_restore(struct leg *leg, uint32_t remote_cseq);
 
 /* The URI to send to, or NULL: as target and route say. For nta's route_url. */
 url_string_t *dialog_hop(const struct leg *leg);
+
+/* For nta_outgoing_tcreate()'s tags: the address of ours to send from. */
+#define DIALOG_BIND(leg) TAG_IF((leg)->bind != NULL, TPTAG_IDENT((leg)->bind))
 
 /*
  * Takes the next CSeq and saves it. Call directly before nta_outgoing_tcreate() on leg->dialog for anything but

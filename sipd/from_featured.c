@@ -97,7 +97,7 @@ send_info(struct leg *leg, const struct msg_leg_info *m)
 	body->pl_data = (char *)(uintptr_t)m->body.p;
 	body->pl_len = m->body.len;
 	dialog_next_cseq(leg);
-	orq = nta_outgoing_tcreate(leg->dialog, NULL, NULL, dialog_hop(leg), SIP_METHOD_INFO, NULL,
+	orq = nta_outgoing_tcreate(leg->dialog, NULL, NULL, dialog_hop(leg), SIP_METHOD_INFO, NULL, DIALOG_BIND(leg),
 	    SIPTAG_USER_AGENT(sipd.user_agent), TAG_IF(m->content_type[0] != '\0', SIPTAG_CONTENT_TYPE_STR(m->content_type)),
 	    TAG_IF(m->body.len > 0, SIPTAG_PAYLOAD(body)), TAG_END());
 	if (orq != NULL)

@@ -130,7 +130,7 @@ invite_in_new(msg_t *msg, sip_t *sip)
 	leg->transport = nat_transport(sip->sip_via);
 	leg->answered_ms = clock_real_ms();
 	id_text(tag, DIALOG_TAG_LEN);
-	if (dialog_from_invite(leg, sip, tag) < 0) {
+	if (dialog_from_invite(leg, msg, sip, tag) < 0) {
 		leg_drop(leg);
 		leg_reap(leg);
 		stack_refuse(msg, SIP_500_INTERNAL_SERVER_ERROR, RETRY_AFTER_S);

@@ -74,16 +74,15 @@ fill_ids(struct leg *leg, const struct msg_leg_dial *m)
 			leg->transport = SIP_TRANSPORT_TCP;
 	}
 	known = m->route[0] != '\0' ? addr_parse(&to, m->route, 5060) == 0 :
-	    ok && url->url_host[0] != '[' && addr_from_ip(&to, url->url_host, 5060) == 0;
+	    ok && nat_host(&to, url->url_host) == 0;
 	su_home_deinit(home);
 	if (!ok || (m->route[0] != '\0' && !known))
 		return 400;
 	if (m->route[0] != '\0')
 		nat_hop(hop, &to, leg->transport);
 	if (known)
-		nat_contact(contact, &to, leg->transport);
-	else
-		nat_contact_any(contact, leg->transport);
+		leg->bind = nat_bind_for(&to);
+	nat_contact(contact, leg->bind, leg->transport);
 	id_text(tag, DIALOG_TAG_LEN);
 	id_text(call_id, CALL_ID_LEN);
 	print_name(name, sizeof(name), m->from_name);
@@ -120,7 +119,7 @@ send_invite(struct leg *leg, const struct msg_leg_dial *m)
 	str_format(uuid, sizeof(uuid), "X-Warden-Call: %s", m->call_uuid);
 	str_format(min_se, sizeof(min_se), "%u", (unsigned)sipd.set.min_se);
 	leg->orq = nta_outgoing_tcreate(leg->dialog, on_response, leg, dialog_hop(leg), SIP_METHOD_INVITE,
-	    URL_STRING_MAKE(m->request_uri), NTATAG_BRANCH_KEY(leg->branch), SIPTAG_MAX_FORWARDS(mf),
+	    URL_STRING_MAKE(m->request_uri), DIALOG_BIND(leg), NTATAG_BRANCH_KEY(leg->branch), SIPTAG_MAX_FORWARDS(mf),
 	    TAG_IF(m->path[0] != '\0', SIPTAG_ROUTE_STR(m->path)), SIPTAG_CONTACT_STR(leg->id_text.contact),
 	    SIPTAG_USER_AGENT(sipd.user_agent), SIPTAG_ALLOW(sipd.allow), SIPTAG_SUPPORTED(sipd.supported),
 	    TAG_IF(expires != NULL, SIPTAG_SESSION_EXPIRES_STR(expires)),

@@ -90,6 +90,7 @@ struct leg {
 	uint8_t		 glare_tries;
 
 	struct dialog_id id_text;
+	const char	*bind;		/* address of ours to send from (nat_bind_for), NULL any */
 	nta_leg_t	*dialog;
 	nta_incoming_t	*irq;		/* server transaction of open */
 	nta_outgoing_t	*orq;		/* client transaction of open */

@@ -6,7 +6,7 @@
 #include "sipd/nat.h"
 
 #include <errno.h>
-#include <netinet/udp.h>
+#include <sofia-sip/tport.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -55,6 +55,12 @@ from_host(union addr *a, const char *host, uint16_t port)
 }
 
 int
+nat_host(union addr *a, const char *host)
+{
+	return from_host(a, host, 5060);
+}
+
+int
 nat_source(union addr *source, const sip_t *sip)
 {
 	const sip_via_t *v = sip->sip_via;
@@ -81,16 +87,6 @@ nat_hop(char *out, const union addr *to, uint8_t transport)
 
 	addr_print(to, text);
 	str_format(out, URI_HOP_LEN, "sip:%s%s", text, transport_param(transport));
-}
-
-static void
-print_contact(char *out, const union addr *ours, uint8_t transport)
-{
-	char text[ADDR_STR_LEN + 1];
-
-	addr_print(ours, text);
-	str_format(out, URI_HOP_LEN + 2, "<sip:%s%s>", text,
-	    transport == SIP_TRANSPORT_TCP ? ";transport=tcp" : "");
 }
 
 /* Asks the kernel which address it would send from. */
@@ -137,29 +133,60 @@ local_for(union addr *ours, const union addr *to)
 	return true;
 }
 
-void
-nat_contact(char *out, const union addr *to, uint8_t transport)
+const char *
+nat_bind_find(const char *name)
 {
+	for (unsigned i = 0; i < sipd.nbinds; i++)
+		if (strcmp(sipd.binds[i], name) == 0)
+			return sipd.binds[i];
+	return NULL;
+}
+
+const char *
+nat_bind_add(const union addr *ours)
+{
+	char ip[ADDR_STR_LEN + 1];
+	const char *known;
+
+	addr_print_ip(ours, ip);
+	if ((known = nat_bind_find(ip)) != NULL)
+		return known;
+	if (sipd.nbinds == SIPD_BINDS_MAX)
+		return NULL;
+	str_copy(sipd.binds[sipd.nbinds], sizeof(sipd.binds[0]), ip);
+	return sipd.binds[sipd.nbinds++];
+}
+
+const char *
+nat_bind_of(const msg_t *msg)
+{
+	const tport_t *tp = tport_delivered_by(nta_agent_tports(sipd.agent), msg);
+
+	return tp != NULL && (tp = tport_parent(tp)) != NULL ? nat_bind_find(tport_name(tp)->tpn_ident) : NULL;
+}
+
+const char *
+nat_bind_for(const union addr *to)
+{
+	char ip[ADDR_STR_LEN + 1];
 	union addr ours;
 
-	if (addr_from_ip(&ours, sipd.set.host, (uint16_t)sipd.set.port) == 0 && !addr_is_any(&ours))
-		print_contact(out, &ours, transport);
-	else if (local_for(&ours, to))
-		print_contact(out, &ours, transport);
-	else
-		nat_contact_any(out, transport);
+	if (!local_for(&ours, to))
+		return NULL;
+	addr_print_ip(&ours, ip);
+	return nat_bind_find(ip);
 }
 
 void
-nat_contact_any(char *out, uint8_t transport)
+nat_contact(char *out, const char *bind, uint8_t transport)
 {
-	const sip_contact_t *m = nta_agent_contact(sipd.agent);
+	bool six;
 
-	if (m == NULL || m->m_url->url_host == NULL)
-		str_copy(out, URI_HOP_LEN + 2, "<sip:invalid.invalid>");
-	else
-		str_format(out, URI_HOP_LEN + 2, "<sip:%.60s:%u%s>", m->m_url->url_host, (unsigned)sipd.set.port,
-		    transport == SIP_TRANSPORT_TCP ? ";transport=tcp" : "");
+	if (bind == NULL)
+		bind = sipd.nbinds > 0 ? sipd.binds[0] : "invalid.invalid";
+	six = strchr(bind, ':') != NULL;
+	str_format(out, URI_HOP_LEN + 2, "<sip:%s%s%s:%u%s>", six ? "[" : "", bind, six ? "]" : "",
+	    (unsigned)sipd.set.port, transport == SIP_TRANSPORT_TCP ? ";transport=tcp" : "");
 }
 
 bool

@@ -12,19 +12,26 @@
 
 /* The source of a received request, as its top Via says after nta has put in received and rport. 0, or -EINVAL. */
 int nat_source(union addr *source, const sip_t *sip);
+/* An IP literal as it stands in a URI, with brackets or not; its port becomes 5060. 0, or -EINVAL for a name. */
+int nat_host(union addr *a, const char *host);
 uint8_t nat_transport(const sip_via_t *via);	/* enum sip_transport */
 
 /* "sip:IP:PORT;transport=tcp"; out has URI_HOP_LEN bytes. */
 void nat_hop(char *out, const union addr *to, uint8_t transport);
 
 /*
- * Our Contact for the far end at to: "<sip:IP:PORT;transport=tcp>" with the address that the kernel would send from.
- * out has URI_HOP_LEN + 2 bytes.
+ * sofia has a socket for each address of ours. Which to use for a far end is named by a string that lives for ever
+ * (TPTAG_IDENT of the socket), so that packets come from the address that our Contact says.
  */
-void nat_contact(char *out, const union addr *to, uint8_t transport);
+const char *nat_bind_add(const union addr *ours);	/* NULL: too many addresses */
+const char *nat_bind_find(const char *name);		/* the same string again, or NULL */
+/* The one by which msg came. NULL: unknown. */
+const char *nat_bind_of(const msg_t *msg);
+/* The one from which the kernel would send to to. NULL: any. */
+const char *nat_bind_for(const union addr *to);
 
-/* The same without knowing the far end (it is a name): the first address that we listen on. */
-void nat_contact_any(char *out, uint8_t transport);
+/* Our Contact: "<sip:IP:PORT;transport=tcp>". bind NULL: the first address that we listen on. out has URI_HOP_LEN + 2 bytes. */
+void nat_contact(char *out, const char *bind, uint8_t transport);
 
 /*
  * Should requests of the dialog go to source rather than to contact? Over TCP always (the connection is there), over

@@ -83,7 +83,7 @@ prack_send(struct leg *leg, nta_outgoing_t *orq, const sip_t *sip)
 	rack->ra_method = sip_method_invite;
 	rack->ra_method_name = "INVITE";
 	f->prack = nta_outgoing_tcreate(f->dialog, on_response, leg,
-	    sip->sip_record_route == NULL ? dialog_hop(leg) : NULL, SIP_METHOD_PRACK, NULL, SIPTAG_RACK(rack),
+	    sip->sip_record_route == NULL ? dialog_hop(leg) : NULL, SIP_METHOD_PRACK, NULL, DIALOG_BIND(leg), SIPTAG_RACK(rack),
 	    SIPTAG_USER_AGENT(sipd.user_agent), TAG_END());
 	return true;
 }

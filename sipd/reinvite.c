@@ -291,7 +291,7 @@ send_offer(struct leg *leg)
 	body->pl_len = leg->event.len;
 	str_format(min_se, sizeof(min_se), "%u", (unsigned)sipd.set.min_se);
 	leg->orq = nta_outgoing_tcreate(leg->dialog, on_response, leg, dialog_hop(leg), SIP_METHOD_INVITE, NULL,
-	    NTATAG_BRANCH_KEY(leg->branch), SIPTAG_CONTACT_STR(leg->id_text.contact),
+	    DIALOG_BIND(leg), NTATAG_BRANCH_KEY(leg->branch), SIPTAG_CONTACT_STR(leg->id_text.contact),
 	    SIPTAG_USER_AGENT(sipd.user_agent), SIPTAG_ALLOW(sipd.allow), SIPTAG_SUPPORTED(sipd.supported),
 	    TAG_IF(expires != NULL, SIPTAG_SESSION_EXPIRES_STR(expires)),
 	    TAG_IF(expires != NULL, SIPTAG_MIN_SE_STR(min_se)),

@@ -45,12 +45,15 @@ take_texts(struct leg *leg, const struct leg_rec *rec)
 {
 	const char *p = rec->text, *end = rec->text + (rec->text_len < REC_TEXT ? rec->text_len : REC_TEXT);
 	struct dialog_id *id = &leg->id_text;
-	char *reason = NULL, *redirect = NULL;
+	char *reason = NULL, *redirect = NULL, *bind = NULL;
 	bool ok;
 
 	ok = take(&id->call_id, &p, end) && take(&id->local, &p, end) && take(&id->remote, &p, end) &&
 	    take(&id->target, &p, end) && take(&id->route, &p, end) && take(&id->next_hop, &p, end) &&
-	    take(&id->contact, &p, end) && take(&reason, &p, end) && take(&redirect, &p, end);
+	    take(&id->contact, &p, end) && take(&reason, &p, end) && take(&redirect, &p, end) &&
+	    take(&bind, &p, end);
+	if (ok && bind[0] != '\0')
+		leg->bind = nat_bind_find(bind);
 	if (ok && rec->phase == PHASE_GONE) {
 		ok = (leg->gone = mem_new(sizeof(*leg->gone))) != NULL;
 		if (ok) {
@@ -64,6 +67,7 @@ take_texts(struct leg *leg, const struct leg_rec *rec)
 	}
 	free(reason);
 	free(redirect);
+	free(bind);
 	return ok;
 }
 

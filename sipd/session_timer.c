@@ -148,7 +148,7 @@ session_timer_refresh(struct leg *leg)
 		return;
 	}
 	dialog_next_cseq(leg);
-	leg->refresh = nta_outgoing_tcreate(leg->dialog, on_response, leg, dialog_hop(leg), SIP_METHOD_UPDATE, NULL,
+	leg->refresh = nta_outgoing_tcreate(leg->dialog, on_response, leg, dialog_hop(leg), SIP_METHOD_UPDATE, NULL, DIALOG_BIND(leg),
 	    SIPTAG_CONTACT_STR(leg->id_text.contact), SIPTAG_USER_AGENT(sipd.user_agent),
 	    SIPTAG_SUPPORTED(sipd.supported), SIPTAG_SESSION_EXPIRES_STR(expires), TAG_END());
 }

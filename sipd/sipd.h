@@ -39,6 +39,7 @@ struct fork;
 #include <sofia-sip/tport_tag.h>
 #include <sofia-sip/url.h>
 
+#define SIPD_BINDS_MAX 64	/* addresses of this machine that we listen on */
 #define SIPD_LEGS_MAX 65536	/* what the checkpoint has room for */
 #define SIPD_OPEN_MAX 8192	/* legs with an INVITE under way that the checkpoint has room for */
 
@@ -73,6 +74,9 @@ struct sipd {
 	su_wait_t		 wait;		/* sd-event's descriptor in sofia's loop */
 	bool			 draining;	/* inside the loop's end of turn */
 	int			 exit_code;
+
+	char			 binds[SIPD_BINDS_MAX][48];	/* see nat_bind_add() */
+	unsigned		 nbinds;
 
 	struct ipc_client	*client;
 	struct ipc_peer		*peer;		/* NULL while featured is away */

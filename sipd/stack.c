@@ -6,6 +6,8 @@
 #include "sipd/stack.h"
 
 #include <errno.h>
+#include <ifaddrs.h>
+#include <net/if.h>
 #include <sofia-sip/su_log.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -92,28 +94,68 @@ make_headers(void)
 		fatal("out of memory");
 }
 
+/* Listens on one address, UDP and TCP. */
 static bool
-add_tport(const char *uri)
+listen_on(const union addr *a)
 {
-	return nta_agent_add_tport(sipd.agent, URL_STRING_MAKE(uri), TPTAG_PONG2PING(1), TPTAG_IDLE(1800000),
-	    TPTAG_TIMEOUT(64000), TPTAG_UDP_RMEM(4 << 20), TPTAG_UDP_WMEM(4 << 20), TPTAG_QUEUESIZE(1024),
-	    TAG_END()) == 0;
+	char text[ADDR_STR_LEN + 1], uri[ADDR_STR_LEN + 8];
+	const char *name = nat_bind_add(a);
+
+	if (name == NULL)
+		return false;
+	addr_print(a, text);
+	str_format(uri, sizeof(uri), "sip:%s", text);
+	if (nta_agent_add_tport(sipd.agent, URL_STRING_MAKE(uri), TPTAG_IDENT(name), TPTAG_PONG2PING(1),
+	    TPTAG_IDLE(1800000), TPTAG_TIMEOUT(64000), TPTAG_UDP_RMEM(4 << 20), TPTAG_UDP_WMEM(4 << 20),
+	    TPTAG_QUEUESIZE(1024), TAG_END()) < 0) {
+		log_error("cannot listen", kv_s("address", text), kv_s("error", strerror(errno)));
+		return false;
+	}
+	return true;
+}
+
+/* Every address of the machine by itself, so that an answer leaves from where the question came in. */
+static unsigned
+listen_on_all(void)
+{
+	struct ifaddrs *list, *i;
+	union addr a;
+	unsigned n = 0;
+
+	if (getifaddrs(&list) < 0)
+		fatal("cannot list the machine's addresses: %s", strerror(errno));
+	for (i = list; i != NULL; i = i->ifa_next) {
+		if (i->ifa_addr == NULL || (i->ifa_flags & IFF_UP) == 0)
+			continue;
+		memset(&a, 0, sizeof(a));
+		if (i->ifa_addr->sa_family == AF_INET)
+			memcpy(&a.in, i->ifa_addr, sizeof(a.in));
+		else if (i->ifa_addr->sa_family == AF_INET6)
+			memcpy(&a.in6, i->ifa_addr, sizeof(a.in6));
+		else
+			continue;
+		/* A link-local address says nothing without its link. */
+		if (a.sa.sa_family == AF_INET6 && IN6_IS_ADDR_LINKLOCAL(&a.in6.sin6_addr))
+			continue;
+		addr_set_port(&a, (uint16_t)sipd.set.port);
+		if (listen_on(&a))
+			n++;
+	}
+	freeifaddrs(list);
+	return n;
 }
 
 void
 stack_init(void)
 {
-	union addr a, six;
-	bool both = false;
-	char text[ADDR_STR_LEN + 1], uri[ADDR_STR_LEN + 8];
+	union addr a;
+	unsigned n;
 
 	su_log_redirect(NULL, sofia_log, NULL);
 	su_log_redirect(su_log_default, sofia_log, NULL);
 	if (addr_from_ip(&a, sipd.set.host, (uint16_t)sipd.set.port) < 0)
 		fatal("server.sip_host: \"%s\" is not an IP address", sipd.set.host);
 	check_bind(&a);
-	if (a.sa.sa_family == AF_INET && addr_is_any(&a) && addr_from_ip(&six, "::", (uint16_t)sipd.set.port) == 0)
-		both = try_bind(&six, SOCK_DGRAM) == 0 && try_bind(&six, SOCK_STREAM) == 0;
 	make_headers();
 	sipd.agent = nta_agent_create(sipd.root, (url_string_t *)-1, stack_message, &sipd, NTATAG_UA(1),
 	    NTATAG_SERVER_RPORT(2), NTATAG_TCP_RPORT(1), NTATAG_MAXSIZE(65536), NTATAG_UDP_MTU(65535),
@@ -121,14 +163,11 @@ stack_init(void)
 	    NTATAG_REL100(0), NTATAG_CANCEL_487(0), TAG_END());
 	if (sipd.agent == NULL)
 		fatal("cannot make the SIP stack: %s", strerror(errno));
-	addr_print(&a, text);
-	str_format(uri, sizeof(uri), "sip:%s", text);
-	if (!add_tport(uri))
-		fatal("cannot listen on %s: %s", text, strerror(errno));
-	if (both && !add_tport((addr_print(&six, text), str_format(uri, sizeof(uri), "sip:%s", text), uri)))
-		log_warning("no IPv6", kv_s("reason", strerror(errno)));
+	n = addr_is_any(&a) ? listen_on_all() : listen_on(&a);
+	if (n == 0)
+		fatal("cannot listen on any address (server.sip_host, server.sip_port)");
 	log_info("listening", kv_s("address", sipd.set.host), kv_u("port", (uint64_t)sipd.set.port),
-	    kv_s("ipv6", a.sa.sa_family == AF_INET6 || both ? "yes" : "no"));
+	    kv_u("addresses", n));
 }
 
 void
