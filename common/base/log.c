@@ -303,25 +303,37 @@ log_allow(struct log_bucket *b, uint32_t burst)
 	return true;
 }
 
-void
-fatal(const char *fmt, ...)
+static _Noreturn void
+vfatal(int status, const char *fmt, va_list ap)
 {
 	char text[1024];
-	va_list ap;
 
-	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	if (out.journal)
-		dprintf(STDERR_FILENO, "<3>%s: %s\n", out.ident, text);
-	else
-		dprintf(STDERR_FILENO, "%s: %s\n", out.ident, text);
+	dprintf(STDERR_FILENO, "%s%s: %s\n", out.journal ? "<3>" : "", out.ident, text);
 	/* A message in the log file too, where there is one: who starts it at boot reads that. */
 	if (atomic_load(&out.file) >= 0) {
 		atomic_store(&out.console, false);
 		log_error("cannot start", kv_s("reason", text));
 	}
-	exit(1);
+	exit(status);
+}
+
+void
+fatal(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vfatal(1, fmt, ap);
+}
+
+void
+fatal_status(int status, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vfatal(status, fmt, ap);
 }
 
 void

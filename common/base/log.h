@@ -122,6 +122,9 @@ bool log_allow(struct log_bucket *bucket, uint32_t burst);
 /* Cannot start: one line on stderr, exit 1. Only before readiness. printf-like. */
 _Noreturn void fatal(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
+/* The same with another exit status: 64 wrong arguments, 78 wrong settings (sysexits.h); systemd does not try those again. */
+_Noreturn void fatal_status(int status, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
 /* Our own bug: one line with file:line, then abort() (core, restart). */
 _Noreturn void panic_at(const char *file, int line, const char *what);
 #define panic(what) panic_at(__FILE__, __LINE__, what)

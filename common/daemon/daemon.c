@@ -26,9 +26,8 @@
 static _Noreturn void
 usage(const char *name, const char *what, const char *arg)
 {
-	dprintf(STDERR_FILENO, "%s: %s%s\nusage: %s [-nKV] [-f file] [-o section.key=value] [-r rundir] [-s statedir] "
-	    "[-u user]\n", name, what, arg, name);
-	exit(EXIT_USAGE);
+	fatal_status(EXIT_USAGE, "%s%s\nusage: %s [-nKV] [-f file] [-o section.key=value] [-r rundir] [-s statedir] [-u user]",
+	    what, arg, name);
 }
 
 static void
@@ -167,10 +166,8 @@ daemon_init(struct daemon *d, int argc, char **argv, const char *name, struct co
 	}
 	if (!str_format(d->own_dir, sizeof(d->own_dir), "%s/%s", d->run_dir, name))
 		fatal("directory name too long: %s", d->run_dir);
-	if (conf_load(conf, d->file, d->overrides, settings) < 0) {
-		dprintf(STDERR_FILENO, "%s: %s\n", name, conf->error);
-		exit(EXIT_CONFIG);
-	}
+	if (conf_load(conf, d->file, d->overrides, settings) < 0)
+		fatal_status(EXIT_CONFIG, "%s", conf->error);
 	if (a.check) {
 		conf_print(conf, settings, stdout);
 		exit(fflush(stdout) == 0 ? 0 : 1);
