@@ -207,7 +207,8 @@ main(int argc, char **argv)
 	open_events(&m);
 	open_ports(&m);
 	open_checkpoint(&m.sessions_ck, &m, "sessions", SESSION_CK_MAGIC, sizeof(struct session_rec), SESSION_PATH_MAX + 1);
-	open_checkpoint(&m.streams_ck, &m, "streams", STREAM_CK_MAGIC, sizeof(struct stream_state), 0);
+	open_checkpoint(&m.streams_ck, &m, "streams", STREAM_CK_MAGIC, sizeof(struct stream_state),
+	    sizeof(struct stream_live));
 	start_workers(&m);
 	start_loader(&m);
 	session_restore(&m);

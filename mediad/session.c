@@ -123,6 +123,7 @@ family_fits(const struct session *s, const union addr *far)
 int
 session_offer(struct mediad *m, const struct msg_media_offer *msg, const char **reason)
 {
+	struct sdp_state trial;
 	struct session *s;
 	union addr far;
 	struct sdp sdp;
@@ -130,6 +131,9 @@ session_offer(struct mediad *m, const struct msg_media_offer *msg, const char **
 	int r;
 
 	if ((r = parse_sdp(m, msg->session, &msg->sdp, &sdp, reason)) != 0)
+		return r;
+	sdp_state_init(&trial, 1);	/* what nobody could answer does not cost a port */
+	if (session_find(m, msg->session) == NULL && (r = sdp_take_offer(&trial, &sdp, reason)) != 0)
 		return r;
 	far_address(&sdp, &far);
 	if ((r = need_session(m, msg->session, msg->call, &far, NULL, &s, &made, reason)) != 0)

@@ -15,8 +15,6 @@
 #include "mediad/session_impl.h"
 #include "mediad/where.h"
 
-#define SEQ_AFTER_RESTART 100	/* what may have been sent after the last save; the far end sees a small gap */
-
 /* Sessions of one call have the same worker from the start. */
 static struct worker *
 worker_of(struct mediad *m, uint64_t call)
@@ -53,6 +51,12 @@ stream_new(uint64_t id)
 	memset(st->rx, RX_UNKNOWN, sizeof(st->rx));
 	st->slot = CKPT_NONE;
 	return st;
+}
+
+static struct stream_live *
+live_of(struct mediad *m, uint32_t slot)
+{
+	return (struct stream_live *)(void *)ckpt_tail(m->streams_ck, slot);
 }
 
 static int
@@ -112,6 +116,7 @@ session_new(struct mediad *m, uint64_t id, uint64_t call, const union addr *far,
 		return r;
 	}
 	s->stream->slot = s->rec.stream_slot;
+	s->stream->live = live_of(m, s->rec.stream_slot);
 	s->stream->rtp = s->ports.rtp;
 	s->stream->rtcp = s->ports.rtcp;
 	id_random(&sdp_id, sizeof(sdp_id));
@@ -205,10 +210,10 @@ take_up(struct mediad *m, uint32_t slot)
 		return NULL;
 	}
 	state = ckpt_get(m->streams_ck, rec->stream_slot);
+	s->stream->live = live_of(m, rec->stream_slot);
 	if (state != NULL && state->id == rec->id) {
 		s->stream->st = *state;
-		if (!s->stream->st.tx.run)
-			s->stream->st.tx.seq = (uint16_t)(state->tx.seq + SEQ_AFTER_RESTART);
+		stream_take_live(s->stream);
 	}
 	s->stream->slot = rec->stream_slot;
 	s->stream->rtp = s->ports.rtp;

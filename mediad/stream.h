@@ -32,7 +32,7 @@ enum stream_port {
 
 /*
  * What outlives the process: the record of streams.ckpt. Written when the deltas or the source change and once a second for the
- * counters, never per packet. Fields are only appended, at the end.
+ * rest, never per packet: that is struct stream_live. Fields are only appended, at the end.
  */
 struct stream_state {
 	uint64_t	id;
@@ -54,6 +54,19 @@ struct stream_state {
 	uint8_t		pad;
 };
 
+/*
+ * The tail of the record: what changes with each packet, stored as it happens, each field by one store. After a kill it makes the figures
+ * true and the numbers of what we make ourselves go on. Fixed layout.
+ */
+struct stream_live {
+	uint64_t	rx_packets, rx_octets, tx_packets, tx_octets;
+	uint64_t	tx_us;
+	uint32_t	rx_ssrc, rx_received, rx_ext_seq;
+	uint32_t	tx_ts;
+	uint16_t	tx_seq;
+	uint16_t	pad[3];
+};
+
 /* Figures over the session's life, as in media_closed. */
 struct stream_stats {
 	uint64_t	packets_in, packets_out, octets_in, octets_out;
@@ -71,6 +84,7 @@ struct stream {
 	struct io_port		*rtp, *rtcp;	/* rtcp NULL: multiplexed only */
 	struct stream		*peer;		/* hears us, and we it; NULL nobody */
 	struct sdp_stream	 now;		/* as negotiated */
+	struct stream_live	*live;		/* in streams.ckpt */
 	uint32_t		 slot;		/* in streams.ckpt */
 	bool			 negotiated;
 	bool			 may_send, may_receive;
@@ -107,6 +121,9 @@ void stream_rtcp_send(struct worker *w, struct stream *s, bool bye, uint64_t now
 void stream_send(struct worker *w, struct stream *s, const uint8_t *packet, size_t len);
 
 void stream_save(struct worker *w, struct stream *s);
+
+/* After st was read from a checkpoint: what live knows better. */
+void stream_take_live(struct stream *s);
 void stream_stats(const struct stream *s, struct stream_stats *out);
 
 #endif

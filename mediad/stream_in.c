@@ -65,6 +65,22 @@ accept_source(struct worker *w, struct stream *s, const struct io_packet *p, con
 	return false;
 }
 
+static void
+count_in(struct worker *w, struct stream *s, const struct rtp *r, uint64_t now_us)
+{
+	struct rtp_rx *rx = &s->st.rx;
+
+	rtp_rx_packet(rx, r, now_us);
+	s->live->rx_ssrc = rx->ssrc;
+	s->live->rx_received = rx->received;
+	s->live->rx_ext_seq = rtp_rx_ext_seq(rx);
+	s->live->rx_packets = rx->packets;
+	s->live->rx_octets = rx->octets;
+	s->saved = false;
+	if (rx->received == 1)		/* a run has begun: what live is counted from */
+		stream_save(w, s);
+}
+
 static bool
 within_rate(struct stream *s, uint64_t now_us)
 {
@@ -114,6 +130,11 @@ stream_send(struct worker *w, struct stream *s, const uint8_t *packet, size_t le
 		return;
 	io_send(w->io, s->rtp, to, packet, len);
 	rtp_tx_sent(&s->st.tx, len - RTP_HEAD_LEN);
+	s->live->tx_packets = s->st.tx.packets;
+	s->live->tx_octets = s->st.tx.octets;
+	s->live->tx_us = s->st.tx.last_us;
+	s->live->tx_ts = s->st.tx.ts;
+	s->live->tx_seq = s->st.tx.seq;
 	s->saved = false;
 }
 
@@ -138,8 +159,7 @@ stream_rtp_in(struct worker *w, struct stream *s, struct io_packet *p, uint64_t 
 		w->flooded++;
 		return;
 	}
-	rtp_rx_packet(&s->st.rx, &r, now_us);
-	s->saved = false;
+	count_in(w, s, &r, now_us);
 	if (s->silent_told > 0) {
 		struct ev ev = { .type = EV_SILENT, .session = s->st.id };
 
@@ -238,6 +258,31 @@ stream_save(struct worker *w, struct stream *s)
 	if (s->slot != CKPT_NONE)
 		ckpt_put(w->conf.streams, s->slot, &s->st);
 	s->saved = true;
+}
+
+void
+stream_take_live(struct stream *s)
+{
+	const struct stream_live *l = s->live;
+	struct rtp_rx *rx = &s->st.rx;
+	struct rtp_tx *tx = &s->st.tx;
+
+	if (l->rx_packets >= rx->packets) {
+		rx->packets = l->rx_packets;
+		rx->octets = l->rx_octets;
+	}
+	if (rx->running && l->rx_ssrc == rx->ssrc && l->rx_received >= rx->received) {
+		rx->received = l->rx_received;
+		rx->cycles = l->rx_ext_seq & 0xffff0000;
+		rx->max_seq = (uint16_t)l->rx_ext_seq;
+	}
+	if (l->tx_packets >= tx->packets && l->tx_us != 0) {
+		tx->packets = l->tx_packets;
+		tx->octets = l->tx_octets;
+		tx->last_us = l->tx_us;
+		tx->ts = l->tx_ts;
+		tx->seq = l->tx_seq;
+	}
 }
 
 void

@@ -421,12 +421,451 @@ relay_both_ways(void **state)
 	phone_close(&b);
 }
 
+/* A stranger's socket that speaks to p's port. */
+static void
+stranger_says(const struct phone *p, int fd, uint32_t ssrc, uint16_t seq, uint8_t fill)
+{
+	struct phone x = *p;
+	uint8_t voice[160];
+
+	memset(voice, fill, sizeof(voice));
+	x.ssrc = ssrc;
+	x.seq = seq;
+	send_rtp(&x, fd, PCMU, false, voice, sizeof(voice));
+}
+
+/* The phone sends from an address that its SDP does not say; a stranger comes later. */
+static void
+source_is_learned_and_held(void **state)
+{
+	struct phone a, b;
+	uint8_t store[2048];
+	uint16_t port;
+	struct rtp r;
+	int nat, stranger;
+
+	(void)state;
+	phone_open(&a, 1);
+	phone_open(&b, 2);
+	nat = udp(&port);
+	stranger = udp(&port);
+	call_up(&a, &b, "0 101", "0 101");
+	/* b's packets go to a's SDP address until a's source is known. */
+	say(&b, PCMU, 1);
+	assert_true(hear(a.rtp, &r, store, 1000));
+	for (int i = 0; i < 5; i++) {
+		a.seq++;
+		a.ts += 160;
+		stranger_says(&a, nat, a.ssrc, a.seq, 7);
+		assert_true(hear(b.rtp, &r, store, 1000));
+	}
+	say(&b, PCMU, 2);
+	assert_true(hear(nat, &r, store, 1000));
+	for (int i = 0; i < 20; i++)
+		stranger_says(&a, stranger, 99, (uint16_t)(100 + i), 9);
+	assert_false(hear(b.rtp, &r, store, 100));
+	say(&b, PCMU, 3);
+	assert_true(hear(nat, &r, store, 1000));
+	assert_false(hear(stranger, &r, store, 50));
+	/* What SDP says is right, whenever it comes. */
+	say(&a, PCMU, 8);
+	assert_true(hear(b.rtp, &r, store, 1000));
+	say(&b, PCMU, 4);
+	assert_true(hear(a.rtp, &r, store, 1000));
+	for (int i = 0; i < 20; i++)
+		stranger_says(&a, stranger, a.ssrc, (uint16_t)(a.seq + 1 + i), 9);
+	assert_false(hear(b.rtp, &r, store, 100));
+	say(&b, PCMU, 5);
+	assert_true(hear(a.rtp, &r, store, 1000));
+	close(nat);
+	close(stranger);
+	phone_close(&a);
+	phone_close(&b);
+}
+
+/* mu-law on one side, A-law on the other; telephone-event under two numbers; keys told once. */
+static void
+codecs_and_keys_are_mapped(void **state)
+{
+	struct phone a, b;
+	uint8_t store[2048], key[4] = { 5, 10, 0, 0 };
+	unsigned at;
+	struct seen *s;
+	struct rtp r;
+	uint32_t ts;
+
+	(void)state;
+	phone_open(&a, 1);
+	phone_open(&b, 2);
+	call_up(&a, &b, "0 101", "8 101");
+	at = fx.nseen;
+	say(&a, PCMU, 0xff);		/* silence in both laws */
+	assert_true(hear(b.rtp, &r, store, 1000));
+	assert_int_equal(r.pt, PCMA);
+	assert_int_equal(r.payload[0], 0xd5);
+	ts = r.ts;
+	say(&b, PCMA, 0xd5);
+	assert_true(hear(a.rtp, &r, store, 1000));
+	assert_int_equal(r.pt, PCMU);
+	assert_int_equal(r.payload[0], 0xfe);	/* A-law has no 0; its +1 is 8 */
+	/* The key 5, its three ends sent thrice; then # whose ends are all lost. */
+	a.ts += 160;
+	for (int i = 0; i < 8; i++) {
+		a.seq++;
+		key[1] = i >= 5 ? 0x8a : 10;
+		put_be16(key + 2, (uint16_t)((i >= 5 ? 5 : i + 1) * 160));
+		send_rtp(&a, a.rtp, EVENT, i == 0, key, sizeof(key));
+		assert_true(hear(b.rtp, &r, store, 1000));
+		assert_int_equal(r.pt, EVENT);
+		assert_int_equal(r.ts - ts, 160);
+		assert_int_equal(r.len, 4);
+	}
+	s = expect(MSG_media_dtmf, &at);
+	assert_int_equal(s->body.media_dtmf.digit, '5');
+	assert_int_equal(s->body.media_dtmf.session, 1);
+	key[0] = 11;
+	key[1] = 10;
+	a.seq++;
+	a.ts += 1600;
+	put_be16(key + 2, 320);
+	send_rtp(&a, a.rtp, EVENT, true, key, sizeof(key));
+	s = expect(MSG_media_dtmf, &at);
+	assert_int_equal(s->body.media_dtmf.digit, '#');
+	assert_in_range(s->body.media_dtmf.duration_ms, 40, 40);
+	phone_close(&a);
+	phone_close(&b);
+}
+
+/* Who holds gets nothing and is not heard; afterwards it goes on. */
+static void
+hold_stops_media(void **state)
+{
+	struct phone a, b;
+	uint8_t store[2048];
+	unsigned at;
+	struct rtp r;
+
+	(void)state;
+	phone_open(&a, 1);
+	phone_open(&b, 2);
+	call_up(&a, &b, "0 101", "0 101");
+	say(&b, PCMU, 1);
+	assert_true(hear(a.rtp, &r, store, 1000));
+	say(&a, PCMU, 1);
+	assert_true(hear(b.rtp, &r, store, 1000));
+	static const char *const holds[] = { "a=sendonly\r\n", "a=inactive\r\n" };
+	for (unsigned i = 0; i < 2; i++) {
+		at = fx.nseen;
+		offer_from(1, 77, &a, "0 101", holds[i]);
+		SEND(media_make_answer, .session = 1);
+		struct seen *s = expect(MSG_media_sdp, &at);
+		assert_non_null(strstr(s->sdp, i == 0 ? "a=recvonly" : "a=inactive"));
+		assert_int_equal(s->body.media_sdp.direction, i == 0 ? MEDIA_SENDONLY : MEDIA_INACTIVE);
+		say(&b, PCMU, 2);
+		assert_false(hear(a.rtp, &r, store, 60));
+		say(&a, PCMU, 2);
+		assert_int_equal(hear(b.rtp, &r, store, i == 0 ? 1000 : 60), i == 0);
+		offer_from(1, 77, &a, "0 101", "a=sendrecv\r\n");
+		SEND(media_make_answer, .session = 1);
+		expect(MSG_media_sdp, &at);
+		say(&b, PCMU, 3);
+		assert_true(hear(a.rtp, &r, store, 1000));
+		say(&a, PCMU, 3);
+		assert_true(hear(b.rtp, &r, store, 1000));
+	}
+	phone_close(&a);
+	phone_close(&b);
+}
+
+/* Silence is told, again and again, and its end. */
+static void
+silence_is_told(void **state)
+{
+	struct phone a, b;
+	unsigned at;
+	struct seen *s;
+
+	(void)state;
+	phone_open(&a, 1);
+	phone_open(&b, 2);
+	call_up(&a, &b, "0 101", "0 101");
+	at = fx.nseen;
+	do {
+		s = expect(MSG_media_silent, &at);
+	} while (s->body.media_silent.session != 1);
+	assert_in_range(s->body.media_silent.silent_ms, 1000, 2200);
+	do {
+		s = expect(MSG_media_silent, &at);
+	} while (s->body.media_silent.session != 1);
+	assert_in_range(s->body.media_silent.silent_ms, 2000, 3200);
+	say(&a, PCMU, 1);
+	do {
+		s = expect(MSG_media_silent, &at);
+	} while (s->body.media_silent.session != 1);
+	assert_int_equal(s->body.media_silent.silent_ms, 0);
+	phone_close(&a);
+	phone_close(&b);
+}
+
+/* A file of 16 kHz stereo, made here: half a second of a constant. */
+static void
+write_wav(const char *name, unsigned rate, unsigned channels, unsigned frames)
+{
+	char path[PATH_MAX + 64];
+	uint32_t bytes = frames * channels * 2, rate_bytes = rate * channels * 2;
+	uint8_t h[44] = "RIFF    WAVEfmt \x10\0\0\0\1\0";
+	uint32_t riff = 36 + bytes;
+	int16_t sample = 8000;
+	FILE *f;
+
+	memcpy(h + 4, &riff, 4);
+	h[22] = (uint8_t)channels;
+	memcpy(h + 24, &rate, 4);
+	memcpy(h + 28, &rate_bytes, 4);
+	h[32] = (uint8_t)(channels * 2);
+	h[34] = 16;
+	memcpy(h + 36, "data", 4);
+	memcpy(h + 40, &bytes, 4);
+	str_format(path, sizeof(path), "%s/%s", fx.dir, name);
+	assert_non_null(f = fopen(path, "w"));
+	fwrite(h, 1, sizeof(h), f);
+	for (unsigned i = 0; i < frames * channels; i++)
+		fwrite(&sample, 2, 1, f);
+	fclose(f);
+	chmod(path, 0644);
+}
+
+static void
+sounds_and_echo(void **state)
+{
+	struct phone a;
+	uint8_t store[2048];
+	unsigned at = 0, n = 0;
+	struct seen *s;
+	struct rtp r;
+	uint64_t first = 0, last = 0;
+	uint32_t ts = 0;
+	uint16_t seq = 0;
+
+	(void)state;
+	write_wav("hello.wav", 16000, 2, 8000);
+	phone_open(&a, 1);
+	offer_from(1, 5, &a, "8 0 101", "");
+	SEND(media_make_answer, .session = 1);
+	take_port(&a, expect(MSG_media_sdp, &at)->sdp);
+	SEND(media_play, .session = 1, .play = 7, .loops = 2, .path = "hello");
+	while (hear(a.rtp, &r, store, 300)) {
+		assert_int_equal(r.pt, PCMA);
+		assert_int_equal(r.len, 160);
+		if (n > 0) {
+			assert_int_equal((uint16_t)(r.seq - seq), 1);
+			assert_int_equal(r.ts - ts, 160);
+		} else {
+			first = clock_mono_ms();
+			assert_true(r.marker);
+		}
+		last = clock_mono_ms();
+		seq = r.seq;
+		ts = r.ts;
+		n++;
+	}
+	assert_int_equal(n, 50);
+	assert_in_range(last - first, 960, 1060);
+	s = expect(MSG_media_played, &at);
+	assert_int_equal(s->body.media_played.play, 7);
+	assert_int_equal(s->body.media_played.outcome, MEDIA_PLAYED_DONE);
+
+	SEND(media_play, .session = 1, .play = 8, .loops = 0, .path = "tone:ringback");
+	assert_true(hear(a.rtp, &r, store, 1000));
+	SEND(media_play, .session = 1, .play = 9, .loops = 1, .path = "../etc/passwd");
+	s = expect(MSG_media_played, &at);
+	assert_int_equal(s->body.media_played.play, 9);
+	assert_int_equal(s->body.media_played.outcome, MEDIA_PLAYED_FAILED);
+	SEND(media_play_stop, .session = 1);
+	s = expect(MSG_media_played, &at);
+	assert_int_equal(s->body.media_played.play, 8);
+	assert_int_equal(s->body.media_played.outcome, MEDIA_PLAYED_STOPPED);
+
+	SEND(media_echo, .session = 1, .on = 1);
+	turn(50);
+	while (hear(a.rtp, &r, store, 40))
+		continue;
+	for (unsigned i = 0; i < 10; i++) {
+		say(&a, PCMA, (uint8_t)i);
+		assert_true(hear(a.rtp, &r, store, 1000));
+		assert_int_equal(r.pt, PCMA);
+		assert_int_equal(r.payload[0], i);
+		if (i > 0)
+			assert_int_equal((uint16_t)(r.seq - seq), 1);
+		seq = r.seq;
+	}
+	phone_close(&a);
+}
+
+/* Killed in the middle of a call: same ports, same stream, and featured hears what lives. */
+static void
+killed_and_back(void **state)
+{
+	struct phone a, b;
+	uint8_t store[2048];
+	unsigned at;
+	struct seen *s;
+	struct rtp r;
+	uint32_t ssrc;
+	uint16_t seq;
+	uint64_t t0;
+
+	(void)state;
+	phone_open(&a, 1);
+	phone_open(&b, 2);
+	call_up(&a, &b, "0 101", "0 101");
+	for (int i = 0; i < 5; i++) {
+		say(&a, PCMU, 1);
+		assert_true(hear(b.rtp, &r, store, 1000));
+		say(&b, PCMU, 1);
+		assert_true(hear(a.rtp, &r, store, 1000));
+	}
+	for (int round = 0; round < 3; round++) {
+		say(&a, PCMU, 1);
+		assert_true(hear(b.rtp, &r, store, 1000));
+		seq = r.seq;
+		ssrc = r.ssrc;
+		at = fx.nseen;
+		kill_mediad(SIGKILL);
+		t0 = clock_mono_ms();
+		start_mediad();
+		print_message("back after %u ms\n", (unsigned)(clock_mono_ms() - t0));
+		expect(MSG_sync_begin, &at);
+		s = expect(MSG_sync_session, &at);
+		assert_int_equal(s->body.sync_session.peer, 3 - s->body.sync_session.session);
+		assert_int_equal(s->body.sync_session.negotiated, 1);
+		expect(MSG_sync_session, &at);
+		s = expect(MSG_sync_end, &at);
+		assert_int_equal(s->body.sync_end.count, 2);
+		say(&a, PCMU, 1);
+		assert_true(hear(b.rtp, &r, store, 1000));
+		assert_int_equal(r.ssrc, ssrc);
+		assert_int_equal((uint16_t)(r.seq - seq), 1);
+		say(&b, PCMU, 1);
+		assert_true(hear(a.rtp, &r, store, 1000));
+	}
+	at = fx.nseen;
+	SEND(media_close, .session = 1);
+	s = expect(MSG_media_closed, &at);
+	assert_int_equal(s->body.media_closed.packets_in, 5 + 3 * 2);
+	assert_int_equal(s->body.media_closed.packets_out, 5 + 3);
+	assert_int_equal(s->body.media_closed.lost_in, 0);
+	phone_close(&a);
+	phone_close(&b);
+}
+
+/* All 20 pairs, no more; what is closed is free again, the longest free one first. */
+static void
+ports_run_out_and_come_back(void **state)
+{
+	struct phone a;
+	unsigned at = 0;
+	struct seen *s;
+
+	(void)state;
+	phone_open(&a, 1);
+	for (int round = 0; round < 3; round++) {
+		for (uint64_t id = 1; id <= 21; id++)
+			offer_from(id, id, &a, "0", "");
+		s = expect(MSG_media_failed, &at);
+		assert_int_equal(s->body.media_failed.session, 21);
+		assert_int_equal(s->body.media_failed.status, 503);
+		assert_int_equal(s->body.media_failed.command, MSG_media_offer);
+		for (uint64_t id = 1; id <= 20; id++)
+			SEND(media_close, .session = id);
+		for (uint64_t id = 1; id <= 20; id++)
+			expect(MSG_media_closed, &at);
+		if (round == 1) {
+			kill_mediad(SIGKILL);
+			start_mediad();
+		}
+	}
+	/* Nothing in common, or no SDP at all: refused, and no port is lost. */
+	for (int i = 0; i < 50; i++) {
+		offer_from(1, 1, &a, "97", "");
+		s = expect(MSG_media_failed, &at);
+		assert_int_equal(s->body.media_failed.status, 488);
+		SEND(media_offer, .session = 2, .call = 2, .sdp = ipc_view_str("hello"));
+		s = expect(MSG_media_failed, &at);
+		assert_int_equal(s->body.media_failed.status, 488);
+	}
+	phone_close(&a);
+}
+
+/* Both ways of RTCP: what the far end reports is in the figures, and it gets reports itself. */
+static void
+rtcp_is_exchanged(void **state)
+{
+	struct phone a, b;
+	uint8_t store[2048], report[RTCP_MAX];
+	struct rtcp_report sr = { .sender = true, .ntp = 0x1234567812345678, .rtp_ts = 1, .cname = "phone" };
+	struct rtcp_heard h;
+	struct pollfd pfd;
+	union addr to;
+	unsigned at;
+	struct seen *s;
+	struct rtp r;
+	ssize_t n;
+
+	(void)state;
+	phone_open(&a, 1);
+	phone_open(&b, 2);
+	call_up(&a, &b, "0 101", "0 101");
+	for (int i = 0; i < 10; i++) {
+		say(&a, PCMU, 1);
+		assert_true(hear(b.rtp, &r, store, 1000));
+		say(&b, PCMU, 1);
+		assert_true(hear(a.rtp, &r, store, 1000));
+	}
+	sr.ssrc = a.ssrc;
+	sr.has_block = true;
+	sr.block.ssrc = r.ssrc;		/* the stream that a hears */
+	sr.block.lost = 17;
+	sr.block.jitter = 80;
+	to = a.to;
+	addr_set_port(&to, (uint16_t)(addr_port(&a.to) + 1));
+	n = (ssize_t)rtcp_build(report, &sr);
+	sendto(a.rtcp, report, (size_t)n, 0, &to.sa, addr_len(&to));
+	pfd = (struct pollfd){ .fd = a.rtcp, .events = POLLIN };
+	assert_int_equal(poll(&pfd, 1, 9000), 1);	/* to where our RTCP came from */
+	n = recv(a.rtcp, store, sizeof(store), 0);
+	assert_true(rtcp_parse(&h, store, (size_t)n, a.ssrc));
+	assert_true(h.has_sr);
+	assert_true(h.has_block);
+	assert_int_equal(h.sr_ssrc, r.ssrc);
+	assert_int_equal(h.block.lsr, 0x56781234);
+	assert_int_equal(h.block.lost, 0);
+	at = fx.nseen;
+	SEND(media_close, .session = 1);
+	s = expect(MSG_media_closed, &at);
+	assert_int_equal(s->body.media_closed.far_lost, 17);
+	assert_int_equal(s->body.media_closed.far_jitter_us, 10000);
+	assert_int_equal(s->body.media_closed.lost_in, 0);
+	phone_close(&a);
+	phone_close(&b);
+}
+
 int
-main(void)
+main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(relay_both_ways, setup, teardown),
+		cmocka_unit_test_setup_teardown(source_is_learned_and_held, setup, teardown),
+		cmocka_unit_test_setup_teardown(codecs_and_keys_are_mapped, setup, teardown),
+		cmocka_unit_test_setup_teardown(hold_stops_media, setup, teardown),
+		cmocka_unit_test_setup_teardown(silence_is_told, setup, teardown),
+		cmocka_unit_test_setup_teardown(sounds_and_echo, setup, teardown),
+		cmocka_unit_test_setup_teardown(killed_and_back, setup, teardown),
+		cmocka_unit_test_setup_teardown(ports_run_out_and_come_back, setup, teardown),
+		cmocka_unit_test_setup_teardown(rtcp_is_exchanged, setup, teardown),
 	};
 
+	if (argc > 1)
+		cmocka_set_test_filter(argv[1]);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
