@@ -13,9 +13,10 @@ static void
 dial_start(struct core *core, struct call *call, const struct plan_step *step)
 {
 	const struct leg *caller = call_caller(core, call);
+	/* A caller whose offer was late has no codec yet. */
+	const struct leg *like = caller != NULL && (leg_is_up(caller) || !caller->r.late) ? caller : NULL;
 
-	if (branch_start(core, call, step->target, step->seconds, caller != NULL && !caller->r.late ? caller : NULL,
-	    false) == 0 && !call->r.ending)
+	if (branch_start(core, call, step->target, step->seconds, like, false) == 0 && !call->r.ending)
 		branch_give_up(core, call);
 }
 

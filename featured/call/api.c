@@ -33,6 +33,19 @@ core_calls(const struct core *core, void (*cb)(void *arg, const struct msg_call_
 	}
 }
 
+void
+core_all_calls(const struct core *core, void (*cb)(void *arg, const struct msg_call_item *), void *arg)
+{
+	struct call *call, *tmp;
+	struct msg_call_item item;
+
+	HASH_ITER(hh, core->calls, call, tmp)
+	{
+		fill_item(call, &item);
+		cb(arg, &item);
+	}
+}
+
 bool
 core_call_get(const struct core *core, const uint8_t uuid[UUID_LEN], struct msg_call_item *item)
 {

@@ -150,6 +150,20 @@ core_cdr_durable(struct core *core, const uint8_t uuid[UUID_LEN])
 	call_dirty(core, call);
 }
 
+void
+core_cdr_again(struct core *core)
+{
+	struct call *call, *tmp;
+
+	HASH_ITER(hh, core->calls, call, tmp)
+	{
+		if (call->r.cdr != CALL_CDR_FINAL)
+			continue;
+		call->r.cdr = CALL_CDR_INTENT;
+		call_dirty(core, call);
+	}
+}
+
 bool
 core_has_call(const struct core *core, const uint8_t uuid[UUID_LEN])
 {

@@ -86,6 +86,8 @@ uint64_t core_next_ms(const struct core *core);
 
 /* The call's final record is on disk: its checkpoint may go. */
 void core_cdr_durable(struct core *core, const uint8_t uuid[UUID_LEN]);
+/* Says the final records again of all calls whose record is not known to be on disk (the spool was full; or we have just started). */
+void core_cdr_again(struct core *core);
 /* Is there a live call (or one whose record is still to be written) with this id? */
 bool core_has_call(const struct core *core, const uint8_t uuid[UUID_LEN]);
 
@@ -99,6 +101,8 @@ uint16_t core_call_start(struct core *core, const char *from, const char *to, st
 uint16_t core_call_hangup(struct core *core, const uint8_t uuid[UUID_LEN]);
 /* Each live call. (Not one that is over and only waits for its figures.) */
 void core_calls(const struct core *core, void (*cb)(void *arg, const struct msg_call_item *), void *arg);
+/* The same for everything in the checkpoint, also what is over and waits for its record to be on disk. */
+void core_all_calls(const struct core *core, void (*cb)(void *arg, const struct msg_call_item *), void *arg);
 bool core_call_get(const struct core *core, const uint8_t uuid[UUID_LEN], struct msg_call_item *item);
 /* Each line of a live or just ended call's trace, in order. Returns false: not known here (any more). */
 bool core_trace(const struct core *core, const uint8_t uuid[UUID_LEN],

@@ -44,7 +44,7 @@ do_offer_again(struct core *core, struct leg *leg, const struct leg_arg *arg)
 		return;
 	}
 	if (arg->sdp.len > 0)
-		session_offer(core, leg, arg->sdp);
+		session_keep(core, leg, arg->sdp, COPY_OFFER);
 	session_replay(core, leg->call);
 }
 
@@ -207,7 +207,7 @@ do_answer_again(struct core *core, struct leg *leg, const struct leg_arg *arg)
 	struct leg *other;
 
 	if (arg->sdp.len > 0)
-		session_answer(core, leg, arg->sdp, false);
+		session_keep(core, leg, arg->sdp, COPY_ANSWER);
 	session_replay(core, leg->call);
 	TAILQ_FOREACH(other, &leg->call->legs, next)
 		if (other->r.want != WANT_NONE)

@@ -62,6 +62,15 @@ session_answer(struct core *core, struct leg *leg, struct ipc_view sdp, bool ear
 	keep_copy(core, leg, sdp, early ? COPY_EARLY : COPY_ANSWER);
 }
 
+void
+session_keep(struct core *core, struct leg *leg, struct ipc_view sdp, enum copy_kind kind)
+{
+	leg->r.session = SESSION_LIVE;
+	if (kind == COPY_OFFER)
+		leg->r.oa = OA_THEIRS;
+	keep_copy(core, leg, sdp, kind);
+}
+
 static bool
 wants_offer(const struct leg *leg)
 {

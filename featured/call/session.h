@@ -12,6 +12,8 @@
 void session_offer(struct core *core, struct leg *leg, struct ipc_view sdp);
 /* The far end's answer to our offer. */
 void session_answer(struct core *core, struct leg *leg, struct ipc_view sdp, bool early);
+/* Only keeps it; session_replay() is to follow. */
+void session_keep(struct core *core, struct leg *leg, struct ipc_view sdp, enum copy_kind kind);
 /* SDP of ours, please, for that purpose (offer or answer follows from it). */
 void session_want(struct core *core, struct leg *leg, enum leg_want want, uint64_t like);
 void session_join(struct core *core, struct leg *a, struct leg *b);

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Messages of sipd: registrations go to reg/, figures to the gauges, everything about legs to the call core. And the core's questions about
+ * users: where they can be reached, and whether they are who they say.
+ */
+#include "common/base/clock.h"
+#include "common/base/log.h"
+#include "common/base/str.h"
+#include "featured/featured.h"
+
+void
+from_sipd(struct featured *f, struct ipc_peer *peer, const struct ipc_msg *msg)
+{
+	switch (msg->type) {
+	case MSG_reg_contact:
+		register_contact(f->registrar, msg->body);
+		break;
+	case MSG_reg_request:
+		register_request(f->registrar, peer, msg->id, msg->body);
+		break;
+	case MSG_gauge:
+		gauge_told(f->gauges, IPC_SIPD, msg->body);
+		break;
+	default:
+		if (!core_sipd(f->core, msg->type, msg->body))
+			log_warning("sipd said what nobody here understands", kv_u("type", msg->type));
+		break;
+	}
+}
+
+static size_t
+contacts(void *arg, const char *user, struct core_contact *out, size_t max)
+{
+	const struct featured *f = arg;
+	const struct binding *found[CORE_CONTACTS_MAX];
+	size_t n = bindings_lookup(f->bindings, user, clock_real_ms(), found, max < CORE_CONTACTS_MAX ? max : CORE_CONTACTS_MAX);
+
+	for (size_t i = 0; i < n; i++) {
+		str_copy(out[i].uri, sizeof(out[i].uri), found[i]->uri);
+		/* To where the REGISTER came from: that is what NAT lets through. With a Path it is the proxy's affair. */
+		str_copy(out[i].route, sizeof(out[i].route), found[i]->path[0] != '\0' ? "" : found[i]->source);
+		str_copy(out[i].path, sizeof(out[i].path), found[i]->path);
+		out[i].transport = found[i]->transport;
+	}
+	return n;
+}
+
+static enum core_auth
+authenticate(void *arg, const struct msg_leg_offered *m, struct core_auth_reply *reply)
+{
+	struct featured *f = arg;
+	struct auth_request request = AUTH_REQUEST(m);
+	struct auth_verdict verdict;
+
+	auth_check(f->auth, &request, clock_real_ms(), &verdict);
+	switch (verdict.result) {
+	case AUTH_OK:
+		str_copy(reply->user, sizeof(reply->user), verdict.user);
+		return CORE_AUTH_OK;
+	case AUTH_CHALLENGE:
+		str_copy(reply->realm, sizeof(reply->realm), verdict.realm);
+		str_copy(reply->nonce, sizeof(reply->nonce), verdict.nonce);
+		reply->stale = verdict.stale;
+		return CORE_AUTH_CHALLENGE;
+	case AUTH_FORBIDDEN:
+		return CORE_AUTH_FORBIDDEN;
+	case AUTH_BANNED:
+		return CORE_AUTH_BANNED;
+	}
+	return CORE_AUTH_FORBIDDEN;
+}
+
+struct core_env
+from_sipd_env(struct featured *f)
+{
+	return (struct core_env){ .contacts = contacts, .auth = authenticate, .arg = f };
+}
