@@ -26,7 +26,8 @@ ringing(struct core *core, struct call *call, struct leg *leg, const struct leg_
 	struct leg *caller = call_caller(core, call);
 	bool early = arg->sdp.len > 0 && (call->r.u.dial.early == 0 || call->r.u.dial.early == leg->r.id);
 
-	if (call->r.u.dial.bridged || caller == NULL)
+	/* 199 and what nobody has named yet tell a caller nothing. */
+	if (call->r.u.dial.bridged || caller == NULL || arg->status > 183)
 		return;
 	call_set_state(core, call, CALL_RINGING);
 	if (call->r.callee == 0)

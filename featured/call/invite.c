@@ -100,6 +100,7 @@ make_call(struct core *core, const struct msg_leg_offered *m, const char *identi
 	str_copy(call->r.user_agent, sizeof(call->r.user_agent), m->user_agent);
 	str_copy(call->r.sip_call_id, sizeof(call->r.sip_call_id), m->sip_call_id);
 	str_copy(leg->r.user, sizeof(leg->r.user), identity);
+	str_copy(leg->r.far, sizeof(leg->r.far), m->source);
 	leg->r.late = m->sdp.len == 0;
 	trace_add(core, call, "sip", "offered", "leg=%016llx from=%s to=%s source=%s agent=%s%s",
 	    (unsigned long long)m->leg, identity, m->to_user, m->source, m->user_agent,

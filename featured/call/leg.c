@@ -187,6 +187,7 @@ leg_dial(struct core *core, struct leg *leg, const struct core_contact *contact,
 	leg->dial->leg = leg->r.id;
 	leg->dial->contact = *contact;
 	leg->dial->ring_s = ring_s;
+	str_copy(leg->r.far, sizeof(leg->r.far), contact->route);
 	leg->r.late = late;
 	leg_dirty(core, leg);
 	session_want(core, leg, WANT_DIAL, like != NULL ? like->r.id : 0);

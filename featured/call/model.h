@@ -106,6 +106,7 @@ struct leg_rec {
 	char		 user[65];	/* the extension at the other end, or what was dialled */
 	char		 path[64];	/* of play */
 	struct cdr_media figures;
+	char		 far[57];	/* "IP:PORT" that its SIP messages go to or came from, "" unknown */
 };
 
 /* What leg_dial needs; kept until the leg is answered, so that it can be dialled again. */

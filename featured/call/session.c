@@ -93,10 +93,12 @@ static void
 ask(struct core *core, struct leg *leg)
 {
 	bool late = leg->r.late && (leg->r.want == WANT_DIAL || leg->r.want == WANT_ANSWER);
+	struct msg_media_make_offer m = { .session = leg->r.id, .call = leg->call->r.key, .like = leg->r.like,
+		.flags = late ? MEDIA_FLAG_LATE : MEDIA_FLAG_NONE };
 
+	str_copy(m.far, sizeof(m.far), leg->r.far);
 	if (wants_offer(leg))
-		TELL(core, leg, media_make_offer, .call = leg->call->r.key,
-		    .flags = late ? MEDIA_FLAG_LATE : MEDIA_FLAG_NONE, .like = leg->r.like);
+		core_to_mediad(core, leg, MSG_media_make_offer, &m);
 	else
 		TELL(core, leg, media_make_answer, .like = leg->r.like);
 	if (core->mediad.up)
