@@ -135,6 +135,11 @@ $(B)/test/%_test: $(B)/obj/test/unit/%_test.o
 	@mkdir -p $(@D)
 	$(call quiet,LD)$(CC) $(LDFLAGS_ALL) -o $@ $^ -lcmocka $(test_pkg) -lm
 
+# featured's stand-in for test/call/sip_alone.
+$(B)/test/sip_peer: $(B)/obj/test/lib/sip_peer.o $(B)/lib/libcommon.a
+	@mkdir -p $(@D)
+	$(call quiet,LD)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(call pkg_libs,$(common.pkg))
+
 FUZZ_SAN := address,undefined
 FUZZ_FLAGS := $(BASE_FLAGS) -Wno-missing-prototypes -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=all
 
@@ -168,7 +173,11 @@ $(B)/bench/rtpfloor: $(call objs,test/bench/rtpfloor.c $(filter %_stat.c %_rtp.c
 	@mkdir -p $(@D)
 	$(call quiet,LD)$(CC) $(LDFLAGS_ALL) -o $@ $^
 
-bench-tools: $(B)/bench/callload $(B)/bench/rtpfloor
+$(B)/bench/rtpmediad: $(call objs,test/bench/rtpmediad.c $(filter %_stat.c %_rtp.c,$(bench_load))) $(B)/lib/libcommon.a | $(B)/bin/mediad
+	@mkdir -p $(@D)
+	$(call quiet,LD)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(call pkg_libs,$(common.pkg))
+
+bench-tools: $(B)/bench/callload $(B)/bench/rtpfloor $(B)/bench/rtpmediad
 
 bench: all bench-tools			## what calls cost, against the bars (some minutes; BENCH='-q' for less)
 	@WARDEN_BIN=$(B)/bin BENCH_BIN=$(B)/bench test/bench/run $(BENCH)
