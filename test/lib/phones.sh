@@ -10,10 +10,10 @@ at_end phones_stop
 
 # phone NAME USER PASSWORD [key=value...]: starts a baresip and registers it.
 #   tone=HZ (440)  server=HOST:PORT ($SIP_HOST:$SIP_PORT)  transport=udp|tcp  answer=manual|auto|early  codecs=pcmu,pcma
-#   register=yes|no  host=ADDRESS (its own, 127.0.0.1)
+#   register=yes|no  host=ADDRESS (its own, 127.0.0.1)  family=4|6 (of its media)
 phone() {
 	local name=$1 user=$2 password=$3 kv tone=440 server=127.0.0.1:$SIP_PORT transport=udp answer=manual
-	local codecs=PCMU,PCMA register=yes host=127.0.0.1 dir ctrl sip
+	local codecs=PCMU,PCMA register=yes host=127.0.0.1 family=4 dir ctrl sip
 	shift 3
 	for kv; do
 		local "${kv?}"
@@ -50,7 +50,7 @@ phone() {
 		";audio_codecs=$codecs;ptime=20;regint=$([ "$register" = yes ] && echo 600 || echo 0)" |
 		sed 's/ ;/;/g' >"$dir/accounts"
 	: >"$dir/events"
-	(cd "$dir" && exec baresip -f "$dir" -p /nonexistent </dev/null >"$dir/log" 2>&1) &
+	(cd "$dir" && exec baresip "-$family" -f "$dir" -p /nonexistent </dev/null >"$dir/log" 2>&1) &
 	echo $! >"$dir/pid"
 	phones+=("$name")
 	# The control connection: commands go in over descriptor 3 of the reader, events come out into the file.
@@ -118,7 +118,7 @@ linphone() {
 		local "${kv?}"
 	done
 	dir=$tmp/$name
-	mkdir -p "$dir/home"
+	mkdir -p "$dir/home/.local/share/linphone"
 	phone_port
 	sip=$phone_port
 	tone make "$dir/tone.wav" "$tone" 120
@@ -151,7 +151,7 @@ linphone() {
 		auto_download_incoming_files_max_size=-1
 	END
 	mkfifo "$dir/in"
-	(cd "$dir" && HOME=$dir/home exec linphonec -c "$dir/linphonerc" <"$dir/in" >"$dir/log" 2>&1) &
+	(cd "$dir" && HOME=$dir/home exec linphonec ${LINPHONE_DEBUG:+-d 6} -c "$dir/linphonerc" <"$dir/in" >"$dir/log" 2>&1) &
 	echo $! >"$dir/pid"
 	phones+=("$name")
 	exec {fd}>"$dir/in"
