@@ -172,7 +172,7 @@ call_start(struct load *l, struct ext *from, struct ext *to)
 	char id[96], host[INET_ADDRSTRLEN];
 	struct call *c;
 
-	snprintf(id, sizeof(id), "c%x-%lu@load", l->run, ++l->started);
+	snprintf(id, sizeof(id), "c%x-%lu.load", l->run, ++l->started);
 	inet_ntop(AF_INET, &l->server.sin_addr, host, sizeof(host));
 	c = call_new(l, id, true);
 	c->from = from;

@@ -34,7 +34,7 @@ send_register(struct ext *e, const char *credentials)
 void
 reg_start(struct ext *e)
 {
-	snprintf(e->call_id, sizeof(e->call_id), "r%x-%s@load", e->load->run, e->number);
+	snprintf(e->call_id, sizeof(e->call_id), "r%x-%s.load", e->load->run, e->number);
 	e->started_us = load_now_us();
 	e->challenged = false;
 	send_register(e, "");
