@@ -185,9 +185,8 @@ bench: all bench-tools			## what calls cost, against the bars (some minutes; BEN
 lint: all				## layers, licence lines, manuals, protocol numbers, settings, units
 	@test/lint/all $(B)
 
-fmt:					## formats the files that git knows to have changed
-	@git diff --name-only --diff-filter=d HEAD -- '*.c' '*.h' | grep -v '^common/ipc/schema' | \
-	    xargs -r clang-format -i
+fmt:					## brings FILES= (or what differs from the last commit) to 100 columns
+	@test/lib/columns $(or $(FILES),$(shell git diff --name-only --diff-filter=d HEAD -- '*.c' '*.h' '*.def'))
 
 # ---- install --------------------------------------------------------------------------------------------------------
 

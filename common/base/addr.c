@@ -89,8 +89,8 @@ addr_print(const union addr *a, char *out)
 	bool brackets = a->sa.sa_family == AF_INET6 && !is_mapped(a);
 
 	addr_print_ip(a, ip);
-	snprintf(out, ADDR_STR_LEN + 1, "%s%.46s%s:%u", brackets ? "[" : "", ip, brackets ? "]" : "",
-	    (unsigned)addr_port(a));
+	snprintf(out, ADDR_STR_LEN + 1, "%s%.46s%s:%u", brackets ? "[" : "", ip,
+	    brackets ? "]" : "", (unsigned)addr_port(a));
 }
 
 uint16_t
@@ -122,7 +122,10 @@ addr_len(const union addr *a)
 	return 0;
 }
 
-/* The 4 or 16 bytes of the address; a v4-mapped one is its IPv4 address, so that both forms are equal. */
+/*
+ * The 4 or 16 bytes of the address; a v4-mapped one is its IPv4 address, so that both forms are
+ * equal.
+ */
 static const void *
 ip_bytes(const union addr *a, size_t *n)
 {

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* IP socket addresses as text "192.0.2.1:5060" or "[2001:db8::1]:5060", and back. No name is looked up. */
+/*
+ * IP socket addresses as text "192.0.2.1:5060" or "[2001:db8::1]:5060", and back. No name is looked
+ * up.
+ */
 #ifndef WARDEN_ADDR_H
 #define WARDEN_ADDR_H
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: ISC */
-/* The growing byte buffer of buf.h. What does not fit is left out whole and remembered in failed. */
+/*
+ * The growing byte buffer of buf.h. What does not fit is left out whole and remembered in failed.
+ */
 #include "common/base/buf.h"
 
 #include <stdarg.h>

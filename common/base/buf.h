@@ -14,7 +14,8 @@ struct buf {
 	size_t	 len;
 	size_t	 cap;
 	size_t	 max;		/* the bound */
-	bool	 failed;	/* something did not fit, or memory ran out; len is what was there before */
+	/* something did not fit, or memory ran out; len is what was there before */
+	bool	 failed;
 };
 
 #define BUF_INIT(bound) { .max = (bound) }

@@ -2,14 +2,15 @@
 /*
  * The checkpoint file of ckpt.h.
  *
- *   page 0    struct head, hashed, written once when the file is made; behind it the high-water mark
+ *   page 0    struct head, hashed, written once when the file is made; then the high-water mark
  *   then      slots, each: struct slot, copy 0, copy 1, tail; all of one stride
  *   copy      generation, hash over (generation, slot number, record), record
  *
- * A copy counts when its generation is not 0 and its hash agrees; of two that count the higher generation is the record.
- * A process that is killed has done all stores before some instruction and none after it, so the order of the stores in
- * put() and del() is all that is needed: order() keeps the compiler from changing it. The machine going down is no case:
- * the file is on tmpfs and gone.
+ * A copy counts when its generation is not 0 and its hash agrees; of two that count the higher
+ * generation is the record. A process that is killed has done all stores before some instruction
+ * and none after it, so the order of the stores in put() and del() is all that is needed: order()
+ * keeps the compiler from changing it. The machine going down is no case: the file is on tmpfs and
+ * gone.
  *
  * Nothing here may call into ipc or a daemon. Memory of freed slots is kept for the next ones.
  */
@@ -33,7 +34,7 @@
 
 #define HEAD_LEN	4096
 #define LAYOUT		1			/* of this file's own structure */
-#define GROW_BYTES	(64 * 1024)		/* file space is claimed in steps of at least this */
+#define GROW_BYTES	(64 * 1024)	/* file space is claimed in steps of at least this */
 #define DEATHS_MAX	2
 #define OPEN_MAX	16			/* checkpoints that one process may have open */
 
@@ -52,7 +53,8 @@ struct head {
 };
 
 struct slot {
-	_Atomic uint32_t work;			/* deaths << 1 | being worked on; one word, so one store changes both */
+	/* deaths << 1 | being worked on; one word, so one store changes both */
+	_Atomic uint32_t work;
 	uint32_t	pad[3];
 };
 
@@ -112,7 +114,10 @@ mix(uint64_t h, uint64_t v)
 	return h ^ h >> 29;
 }
 
-/* Against torn and foreign bytes, not against an enemy. Four lanes, as one multiplication waits for the one before it. */
+/*
+ * Against torn and foreign bytes, not against an enemy. Four lanes, as one multiplication waits for
+ * the one before it.
+ */
 static uint64_t
 hash(const void *data, size_t n, uint64_t seed)
 {
@@ -152,7 +157,8 @@ slot_at(const struct ckpt *ck, uint32_t slot)
 static struct copy *
 copy_at(const struct ckpt *ck, uint32_t slot, int which)
 {
-	return (struct copy *)((char *)slot_at(ck, slot) + sizeof(struct slot) + (size_t)which * ck->copy_len);
+	return (struct copy *)((char *)slot_at(ck, slot) + sizeof(struct slot) +
+	    (size_t)which * ck->copy_len);
 }
 
 static char *
@@ -193,8 +199,8 @@ set_layout(struct ckpt *ck, size_t size, uint32_t max, size_t tail)
 }
 
 /*
- * Claims the file's space up to and with slot, so that a full tmpfs is an error here and not a SIGBUS at the first store.
- * Returns 0 or -errno.
+ * Claims the file's space up to and with slot, so that a full tmpfs is an error here and not a
+ * SIGBUS at the first store. Returns 0 or -errno.
  */
 static int
 claim(struct ckpt *ck, uint32_t slot)
@@ -316,7 +322,8 @@ check_head(int fd, const struct head *want, struct head *got)
 
 	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_uid != geteuid())
 		return "not a file of ours";
-	if (pread(fd, got, sizeof(*got), 0) != (ssize_t)sizeof(*got) || memcmp(got->sign, sign, sizeof(sign)) != 0)
+	if (pread(fd, got, sizeof(*got), 0) != (ssize_t)sizeof(*got) ||
+	    memcmp(got->sign, sign, sizeof(sign)) != 0)
 		return "no checkpoint";
 	if (got->hash != head_hash(got))
 		return "head is damaged";
@@ -332,8 +339,9 @@ check_head(int fd, const struct head *want, struct head *got)
 }
 
 /*
- * Finds the records of a mapped file, drops those that were worked on at each of the last deaths, and lists the free
- * slots. Kills in here do no harm: each slot's count of deaths and its mark change in one store.
+ * Finds the records of a mapped file, drops those that were worked on at each of the last deaths,
+ * and lists the free slots. Kills in here do no harm: each slot's count of deaths and its mark
+ * change in one store.
  */
 static void
 scan(struct ckpt *ck, const char *path)
@@ -362,8 +370,8 @@ scan(struct ckpt *ck, const char *path)
 		ck->state[i] = ok0 ? USED_0 : USED_1;
 		atomic_fetch_add(&ck->count, 1);
 		if (deaths >= DEATHS_MAX) {
-			log_error("record dropped: the process died twice while working on it", kv_s("file", path),
-			    kv_u("slot", i));
+			log_error("record dropped: the process died twice while working on it",
+			    kv_s("file", path), kv_u("slot", i));
 			ckpt_del(ck, i);
 			ck->nfree--;	/* listed below, in order */
 			continue;
@@ -378,7 +386,10 @@ scan(struct ckpt *ck, const char *path)
 	}
 }
 
-/* Opens the file that is there. Returns 1 when it was taken, 0 when a new one is to be made, or -errno. */
+/*
+ * Opens the file that is there. Returns 1 when it was taken, 0 when a new one is to be made, or
+ * -errno.
+ */
 static int
 open_old(struct ckpt *ck, const char *path, const struct head *want)
 {
@@ -407,8 +418,8 @@ open_old(struct ckpt *ck, const char *path, const struct head *want)
 	}
 	if (!str_format(bad, sizeof(bad), "%s.bad", path))
 		return -ENAMETOOLONG;
-	log_error("checkpoint is not usable: starting without it", kv_s("file", path), kv_s("reason", why),
-	    kv_s("moved_to", bad));
+	log_error("checkpoint is not usable: starting without it", kv_s("file", path),
+	    kv_s("reason", why), kv_s("moved_to", bad));
 	return rename(path, bad) < 0 ? -errno : 0;
 }
 
@@ -422,7 +433,8 @@ carry_over(struct ckpt *to, const struct ckpt *from, uint32_t slot)
 	struct copy *c;
 
 	for (dst = slot < to->max ? slot : 0; dst < to->max; dst++) {
-		if (to->state[dst] == FREE && (dst == slot || dst >= from->max || from->state[dst] == FREE))
+		if (to->state[dst] == FREE &&
+		    (dst == slot || dst >= from->max || from->state[dst] == FREE))
 			break;
 	}
 	if (dst == to->max || claim(to, dst) < 0)
@@ -464,7 +476,8 @@ convert(struct ckpt **ck, const char *path, const struct head *want)
 			lost++;
 	}
 	if (lost > 0)
-		log_error("records dropped: no room in the new layout", kv_s("file", path), kv_u("count", lost));
+		log_error("records dropped: no room in the new layout", kv_s("file", path),
+		    kv_u("count", lost));
 	if ((r = publish(path)) < 0) {
 		release(to);
 		return r;
@@ -479,10 +492,14 @@ convert(struct ckpt **ck, const char *path, const struct head *want)
 }
 
 int
-ckpt_open_tail(struct ckpt **out, const char *path, uint32_t magic, uint16_t version, size_t size, uint32_t max,
-    size_t tail_size)
+ckpt_open_tail(struct ckpt **out, const char *path, uint32_t magic, uint16_t version, size_t size,
+    uint32_t max, size_t tail_size)
 {
-	struct head want = { .layout = LAYOUT, .magic = magic, .version = version, .size = size, .tail = tail_size,
+	struct head want = { .layout = LAYOUT,
+		.magic = magic,
+		.version = version,
+		.size = size,
+		.tail = tail_size,
 		.max = max };
 	struct ckpt *ck = ckpt_new();
 	int r;
@@ -515,7 +532,8 @@ ckpt_open_tail(struct ckpt **out, const char *path, uint32_t magic, uint16_t ver
 }
 
 int
-ckpt_open(struct ckpt **out, const char *path, uint32_t magic, uint16_t version, size_t size, uint32_t max)
+ckpt_open(struct ckpt **out, const char *path, uint32_t magic, uint16_t version, size_t size,
+    uint32_t max)
 {
 	return ckpt_open_tail(out, path, magic, version, size, max, 0);
 }
@@ -541,12 +559,13 @@ ckpt_alloc(struct ckpt *ck)
 
 		slot = atomic_load(&ck->head->high);
 		if (slot == ck->max) {
-			log_limited(&ck->full, LL_ERROR, "checkpoint is full", kv_u("records", ck->max));
+			log_limited(&ck->full, LL_ERROR, "checkpoint is full",
+			    kv_u("records", ck->max));
 			return CKPT_NONE;
 		}
 		if ((r = claim(ck, slot)) < 0) {
-			log_limited(&ck->full, LL_ERROR, "no room for the checkpoint", kv_s("error", strerror(-r)),
-			    kv_u("records", slot));
+			log_limited(&ck->full, LL_ERROR, "no room for the checkpoint",
+			    kv_s("error", strerror(-r)), kv_u("records", slot));
 			return CKPT_NONE;
 		}
 		atomic_store(&ck->head->high, slot + 1);
@@ -565,7 +584,10 @@ ckpt_put(struct ckpt *ck, uint32_t slot, const void *rec)
 	assert_that(slot < ck->max && ck->state[slot] != FREE);
 	was = (enum slot_state)ck->state[slot];
 	c = copy_at(ck, slot, was == USED_0);
-	gen = was == TAKEN ? 1 : atomic_load_explicit(&copy_at(ck, slot, was == USED_1)->gen, memory_order_relaxed) + 1;
+	gen = was == TAKEN
+	    ? 1
+	    : atomic_load_explicit(&copy_at(ck, slot, was == USED_1)->gen, memory_order_relaxed) +
+	        1;
 
 	atomic_store_explicit(&c->gen, 0, memory_order_relaxed);
 	order();
@@ -590,7 +612,10 @@ ckpt_del(struct ckpt *ck, uint32_t slot)
 	assert_that(slot < ck->max && ck->state[slot] != FREE);
 	was = (enum slot_state)ck->state[slot];
 	if (was != TAKEN) {
-		/* The older copy first: a kill between the two leaves the record as it is, not as it was. */
+		/*
+		 * The older copy first: a kill between the two leaves the record as it is, not as
+		 * it was.
+		 */
 		young = was == USED_1;
 		atomic_store(&copy_at(ck, slot, !young)->gen, 0);
 		order();
@@ -638,7 +663,8 @@ ckpt_enter(struct ckpt *ck, uint32_t slot)
 	assert_that(slot < ck->max && ck->state[slot] != FREE);
 	ckpt_leave(ck);
 	work = &slot_at(ck, slot)->work;
-	atomic_store_explicit(work, atomic_load_explicit(work, memory_order_relaxed) | 1, memory_order_relaxed);
+	atomic_store_explicit(work, atomic_load_explicit(work, memory_order_relaxed) | 1,
+	    memory_order_relaxed);
 	working[ck->id] = slot + 1;
 	order();
 }

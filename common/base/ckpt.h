@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The checkpoint: fixed-size records in a MAP_SHARED file, so that a daemon killed at any instruction finds its
- * live calls again. An update is two memory copies and a checksum: no system call, no message.
+ * The checkpoint: fixed-size records in a MAP_SHARED file, so that a daemon killed at any
+ * instruction finds its live calls again. An update is two memory copies and a checksum: no system
+ * call, no message.
  *
- * Each record has two copies with a generation and a checksum. An update overwrites the older copy, so a kill in
- * the middle of it leaves the younger one intact. The layout has a version and the record size is in the file: a
- * newer daemon reads the older one's records, the added bytes at the end as zeros (fields are only ever appended).
+ * Each record has two copies with a generation and a checksum. An update overwrites the older copy,
+ * so a kill in the middle of it leaves the younger one intact. The layout has a version and the
+ * record size is in the file: a newer daemon reads the older one's records, the added bytes at the
+ * end as zeros (fields are only ever appended).
  *
- * A record that was being worked on (ckpt_enter) when the daemon died twice in a row is dropped at the next open
- * with a log line: one poisoned call cannot keep a daemon down.
+ * A record that was being worked on (ckpt_enter) when the daemon died twice in a row is dropped at
+ * the next open with a log line: one poisoned call cannot keep a daemon down.
  *
- * Slots are in 0 .. max-1. Not thread-safe for the same slot or for alloc/del; different threads may put
- * different slots.
+ * Slots are in 0 .. max-1. Not thread-safe for the same slot or for alloc/del; different threads
+ * may put different slots.
  */
 #ifndef WARDEN_CKPT_H
 #define WARDEN_CKPT_H
@@ -25,11 +27,13 @@ struct ckpt;
 #define CKPT_NONE UINT32_MAX
 
 /*
- * Opens or makes path (mode 0600) for up to max records of size bytes (the file is sparse). magic tells the kind of
- * record. A file that is not ours, or of a newer version, is moved aside to path.bad with a log line and a fresh one is made.
- * *out is the caller's until ckpt_close(). Returns 0 or -errno.
+ * Opens or makes path (mode 0600) for up to max records of size bytes (the file is sparse). magic
+ * tells the kind of record. A file that is not ours, or of a newer version, is moved aside to
+ * path.bad with a log line and a fresh one is made. *out is the caller's until ckpt_close().
+ * Returns 0 or -errno.
  */
-int ckpt_open(struct ckpt **out, const char *path, uint32_t magic, uint16_t version, size_t size, uint32_t max);
+int ckpt_open(struct ckpt **out, const char *path, uint32_t magic, uint16_t version, size_t size,
+    uint32_t max);
 
 /* Unmaps; the file and its records stay for the next start. Takes a pointer to NULL. */
 void ckpt_close(struct ckpt **ck);
@@ -46,7 +50,10 @@ void ckpt_del(struct ckpt *ck, uint32_t slot);
 /* The current record (a const view into the map, valid until the next put of the slot), or NULL. */
 const void *ckpt_get(const struct ckpt *ck, uint32_t slot);
 
-/* First used slot at or after from, or CKPT_NONE. for (s = ckpt_next(ck, 0); s != CKPT_NONE; s = ckpt_next(ck, s + 1)) */
+/*
+ * First used slot at or after from, or CKPT_NONE. for (s = ckpt_next(ck, 0); s != CKPT_NONE; s =
+ * ckpt_next(ck, s + 1))
+ */
 uint32_t ckpt_next(const struct ckpt *ck, uint32_t from);
 
 uint32_t ckpt_count(const struct ckpt *ck);
@@ -56,11 +63,11 @@ void ckpt_enter(struct ckpt *ck, uint32_t slot);
 void ckpt_leave(struct ckpt *ck);
 
 /*
- * Raw bytes behind the records, for append-only text (a call's trace): tail_size per slot as given by
- * ckpt_open_tail(), zeroed by ckpt_alloc(), one copy only. NULL when opened without.
+ * Raw bytes behind the records, for append-only text (a call's trace): tail_size per slot as given
+ * by ckpt_open_tail(), zeroed by ckpt_alloc(), one copy only. NULL when opened without.
  */
-int ckpt_open_tail(struct ckpt **out, const char *path, uint32_t magic, uint16_t version, size_t size, uint32_t max,
-    size_t tail_size);
+int ckpt_open_tail(struct ckpt **out, const char *path, uint32_t magic, uint16_t version,
+    size_t size, uint32_t max, size_t tail_size);
 char *ckpt_tail(struct ckpt *ck, uint32_t slot);
 
 #endif

@@ -36,7 +36,9 @@ clock_real_ms(void)
 void
 clock_iso8601(uint64_t real_ms, char *out)
 {
-	/* The form has four digits for the year: what lies beyond 9999 is shown as its last second. */
+	/*
+	 * The form has four digits for the year: what lies beyond 9999 is shown as its last second.
+	 */
 	const uint64_t last_ms = UINT64_C(253402214400000) - 1;
 	uint64_t ms = real_ms < last_ms ? real_ms : last_ms;
 	time_t t = (time_t)(ms / 1000);

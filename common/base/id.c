@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* Random identities, see id.h. One getrandom(2) fills a pool that lasts for some dozens of ids. Main thread only. */
+/*
+ * Random identities, see id.h. One getrandom(2) fills a pool that lasts for some dozens of ids.
+ * Main thread only.
+ */
 #include "common/base/id.h"
 
 #include <sys/random.h>
@@ -106,8 +109,8 @@ uuid_v7(uint64_t now_ms)
 	uint32_t seq;
 
 	/*
-	 * RFC 9562 section 6.2, method 1: a counter in front of the random bits, seeded at random with room to go up.
-	 * A clock that went back keeps the old time, so that the order holds.
+	 * RFC 9562 section 6.2, method 1: a counter in front of the random bits, seeded at random
+	 * with room to go up. A clock that went back keeps the old time, so that the order holds.
 	 */
 	if (now_ms > last.ms) {
 		id_random(&seq, sizeof(seq));

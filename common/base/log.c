@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The log of log.h: a line is put together on the stack and leaves by one write(2) per destination. What does not fit into
- * LINE_MAX_LEN is cut with "..." rather than lost. Never allocates, so that it can tell that memory ran out.
+ * The log of log.h: a line is put together on the stack and leaves by one write(2) per destination.
+ * What does not fit into LINE_MAX_LEN is cut with "..." rather than lost. Never allocates, so that
+ * it can tell that memory ran out.
  */
 #include "common/base/log.h"
 
@@ -72,8 +73,8 @@ utf8_len(const unsigned char *s)
 	}
 	if (s[0] == 0xc2 && s[1] < 0xa0)
 		return 0;
-	if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) || (s[0] == 0xf0 && s[1] < 0x90) ||
-	    (s[0] == 0xf4 && s[1] > 0x8f))
+	if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) ||
+	    (s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f))
 		return 0;
 	return n;
 }
@@ -85,7 +86,8 @@ needs_quotes(const char *s)
 		return true;
 	for (; *s != '\0'; s++) {
 		if (*s <= ' ' || *s >= 0x7f || *s == '"' || *s == '=' || *s == '\\')
-			return true;	/* char is signed here or not: a byte over 0x7e is quoted either way */
+			/* char is signed here or not: a byte over 0x7e is quoted either way */
+			return true;
 	}
 	return false;
 }
@@ -196,7 +198,10 @@ log_write(enum log_level level, const char *msg, const struct kv *fields)
 
 	l.len = 0;
 	l.cut = false;
-	/* "<6>" for the journal, then the time and name for a file; stderr leaves out what the journal knows. */
+	/*
+	 * "<6>" for the journal, then the time and name for a file; stderr leaves out what the
+	 * journal knows.
+	 */
 	put(&l, (char[]){ '<', level_priority[level], '>' }, 3);
 	clock_iso8601(clock_real_ms(), when);
 	put_str(&l, when);
@@ -236,8 +241,8 @@ stderr_is_journal(void)
 	unsigned long long dev, ino;
 	struct stat st;
 
-	return env != NULL && sscanf(env, "%llu:%llu", &dev, &ino) == 2 && fstat(STDERR_FILENO, &st) == 0 &&
-	    st.st_dev == dev && st.st_ino == ino;
+	return env != NULL && sscanf(env, "%llu:%llu", &dev, &ino) == 2 &&
+	    fstat(STDERR_FILENO, &st) == 0 && st.st_dev == dev && st.st_ino == ino;
 }
 
 void
@@ -259,7 +264,10 @@ log_setup(enum log_level min, const char *file, bool console)
 	}
 	old = atomic_load(&out.file);
 	if (fd >= 0 && old >= 0) {
-		/* The same number goes on, so that a line being written by another thread never meets a closed one. */
+		/*
+		 * The same number goes on, so that a line being written by another thread never
+		 * meets a closed one.
+		 */
 		int r = dup3(fd, old, O_CLOEXEC) < 0 ? -errno : 0;
 
 		close(fd);
@@ -340,6 +348,7 @@ void
 panic_at(const char *file, int line, const char *what)
 {
 	log_write(LL_ERROR, "panic",
-	    (const struct kv[]){ kv_s("what", what), kv_s("file", file), kv_i("line", line), { .kind = KV_END } });
+	    (const struct kv[]){
+	        kv_s("what", what), kv_s("file", file), kv_i("line", line), { .kind = KV_END } });
 	abort();
 }

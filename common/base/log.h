@@ -2,9 +2,9 @@
 /*
  * Structured logging: one line per event, "level=... msg=... key=value ...".
  *
- * Goes to stderr (with the <N> priority prefix when stderr is the journal's), and to a file when one is
- * set. Values from the network are safe to pass: they are quoted and control bytes are escaped.
- * Thread-safe; never blocks on more than one write(2).
+ * Goes to stderr (with the <N> priority prefix when stderr is the journal's), and to a file when
+ * one is set. Values from the network are safe to pass: they are quoted and control bytes are
+ * escaped. Thread-safe; never blocks on more than one write(2).
  */
 #ifndef WARDEN_LOG_H
 #define WARDEN_LOG_H
@@ -74,8 +74,8 @@ kv_uuid(const char *key, const uint8_t v[16])
 void log_open(const char *ident);
 
 /*
- * Applies the settings' logging section. file: path or "" for none, opened for append, reopened on each
- * call (so SIGHUP after rotation works). Returns 0 or -errno (the old setup stays).
+ * Applies the settings' logging section. file: path or "" for none, opened for append, reopened on
+ * each call (so SIGHUP after rotation works). Returns 0 or -errno (the old setup stays).
  */
 int log_setup(enum log_level min, const char *file, bool console);
 
@@ -96,8 +96,8 @@ void log_write(enum log_level level, const char *msg, const struct kv *fields);
 #define log_error(msg, ...)   log_at(LL_ERROR, msg __VA_OPT__(, ) __VA_ARGS__)
 
 /*
- * A bucket for lines that the network can provoke: burst lines at once, then one each second; what was
- * held back is counted and told with the next line that passes (field "suppressed").
+ * A bucket for lines that the network can provoke: burst lines at once, then one each second; what
+ * was held back is counted and told with the next line that passes (field "suppressed").
  * Zero-initialised is ready for use. Returns true when the line may be written.
  */
 struct log_bucket {
@@ -122,7 +122,10 @@ bool log_allow(struct log_bucket *bucket, uint32_t burst);
 /* Cannot start: one line on stderr, exit 1. Only before readiness. printf-like. */
 _Noreturn void fatal(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
-/* The same with another exit status: 64 wrong arguments, 78 wrong settings (sysexits.h); systemd does not try those again. */
+/*
+ * The same with another exit status: 64 wrong arguments, 78 wrong settings (sysexits.h); systemd
+ * does not try those again.
+ */
 _Noreturn void fatal_status(int status, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* Our own bug: one line with file:line, then abort() (core, restart). */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Allocation with a way to make one fail, see mem.h. Everything of ours that allocates goes through here, so that
- * `make check OOM=1` reaches it; what libraries allocate does not.
+ * Allocation with a way to make one fail, see mem.h. Everything of ours that allocates goes through
+ * here, so that `make check OOM=1` reaches it; what libraries allocate does not.
  */
 #include "common/base/mem.h"
 

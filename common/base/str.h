@@ -20,7 +20,9 @@ bool str_eq(const char *a, const char *b);
 bool str_ieq(const char *a, const char *b);	/* ASCII case */
 bool str_starts(const char *s, const char *prefix);
 
-/* A whole decimal number within min..max; nothing else is accepted. Returns 0, -EINVAL or -ERANGE. */
+/*
+ * A whole decimal number within min..max; nothing else is accepted. Returns 0, -EINVAL or -ERANGE.
+ */
 int str_to_i64(const char *s, int64_t min, int64_t max, int64_t *out);
 
 /* Hex, lower case. hex has 2 * n + 1 bytes. */

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Settings against a table of keys, see conf.h. Called by common/daemon at start and on reload, and by wardenctl.
+ * Settings against a table of keys, see conf.h. Called by common/daemon at start and on reload, and
+ * by wardenctl.
  *
- * Each key is set up to three times: from its default, from the file, from an override; a later one replaces the whole
- * value, except that a mapping (CONF_MAP) keeps the defaults that it does not name. Nothing is logged before all went well.
+ * Each key is set up to three times: from its default, from the file, from an override; a later one
+ * replaces the whole value, except that a mapping (CONF_MAP) keeps the defaults that it does not
+ * name. Nothing is logged before all went well.
  */
 #include "common/conf/conf.h"
 
@@ -44,7 +46,8 @@ struct load {
 	size_t			 ninert;
 };
 
-static int bind_key(struct load *l, const struct conf_key *key, void *base, const struct node *n, const char *path);
+static int bind_key(struct load *l, const struct conf_key *key, void *base, const struct node *n,
+    const char *path);
 static void free_keys(const struct conf_key *keys, void *base);
 
 /* ---- errors ---- */
@@ -59,8 +62,8 @@ fail_at(struct load *l, int line, const char *path, const char *what)
 		str_format(conf->error, sizeof(conf->error), "default of %s: %s", path, what);
 		break;
 	case FROM_FILE:
-		str_format(conf->error, sizeof(conf->error), "%s:%d: %s%s%s", conf->file, line, path,
-		    *path != '\0' ? ": " : "", what);
+		str_format(conf->error, sizeof(conf->error), "%s:%d: %s%s%s", conf->file, line,
+		    path, *path != '\0' ? ": " : "", what);
 		break;
 	case FROM_OVERRIDE:
 		str_format(conf->error, sizeof(conf->error), "-o %s: %s%s%s", l->opt,
@@ -83,7 +86,8 @@ overridden(const char *override, const char *path)
 {
 	size_t n = strcspn(override, "=");
 
-	return strncmp(override, path, n) == 0 && (path[n] == '\0' || path[n] == '.' || path[n] == '[');
+	return strncmp(override, path, n) == 0 &&
+	    (path[n] == '\0' || path[n] == '.' || path[n] == '[');
 }
 
 bool
@@ -100,11 +104,13 @@ conf_error(struct conf *conf, const char *path, const char *fmt, ...)
 	va_end(ap);
 	for (; o != NULL && *o != NULL; o++) {
 		if (overridden(*o, path)) {
-			str_format(conf->error, sizeof(conf->error), "-o %.*s: %s", (int)strcspn(*o, "="), *o, text);
+			str_format(conf->error, sizeof(conf->error), "-o %.*s: %s",
+			    (int)strcspn(*o, "="), *o, text);
 			return false;
 		}
 	}
-	str_format(conf->error, sizeof(conf->error), "%s:%d: %s", conf->file, at != NULL ? at->line : 1, text);
+	str_format(conf->error, sizeof(conf->error), "%s:%d: %s", conf->file,
+	    at != NULL ? at->line : 1, text);
 	return false;
 }
 
@@ -135,7 +141,8 @@ wrong_kind(struct load *l, const struct conf_key *key, const struct node *n, con
 }
 
 static int
-bind_strs(struct load *l, const struct conf_key *key, struct conf_strs *out, const struct node *n, const char *path)
+bind_strs(struct load *l, const struct conf_key *key, struct conf_strs *out, const struct node *n,
+    const char *path)
 {
 	char text[80];
 	int64_t max = key->max > 0 ? key->max : 255;
@@ -150,8 +157,8 @@ bind_strs(struct load *l, const struct conf_key *key, struct conf_strs *out, con
 		if (len < 0)
 			return fail_at(l, k->line, path, "want a list of texts");
 		if (len < key->min || len > max) {
-			str_format(text, sizeof(text), "want texts of %lld to %lld bytes", (long long)key->min,
-			    (long long)max);
+			str_format(text, sizeof(text), "want texts of %lld to %lld bytes",
+			    (long long)key->min, (long long)max);
 			return fail_at(l, k->line, path, text);
 		}
 		if ((out->v[out->n] = mem_strdup(k->text)) == NULL)
@@ -193,7 +200,8 @@ set_pair(struct load *l, struct conf_pairs *out, const struct node *k)
 
 /* A mapping adds to what the default has. */
 static int
-bind_map(struct load *l, const struct conf_key *key, struct conf_pairs *out, const struct node *n, const char *path)
+bind_map(struct load *l, const struct conf_key *key, struct conf_pairs *out, const struct node *n,
+    const char *path)
 {
 	int r;
 
@@ -208,7 +216,10 @@ bind_map(struct load *l, const struct conf_key *key, struct conf_pairs *out, con
 	return 0;
 }
 
-/* The key of a table whose path is prefix and name together, or starts so (*section: there are keys below it). */
+/*
+ * The key of a table whose path is prefix and name together, or starts so (*section: there are keys
+ * below it).
+ */
 static const struct conf_key *
 find_key(const struct conf_key *keys, const char *name, bool *section)
 {
@@ -225,12 +236,12 @@ find_key(const struct conf_key *keys, const char *name, bool *section)
 }
 
 /*
- * Binds the children of a mapping to keys. prefix: what table paths of this level start with ("server"); where: the path in
- * the file of the struct that base is ("extensions[3]").
+ * Binds the children of a mapping to keys. prefix: what table paths of this level start with
+ * ("server"); where: the path in the file of the struct that base is ("extensions[3]").
  */
 static int
-bind_section(struct load *l, const struct conf_key *keys, void *base, const struct node *map, const char *prefix,
-    const char *where)
+bind_section(struct load *l, const struct conf_key *keys, void *base, const struct node *map,
+    const char *prefix, const char *where)
 {
 	for (const struct node *k = map->kids; k != NULL; k = k->next) {
 		char name[PATH_LEN], path[PATH_LEN];
@@ -238,18 +249,23 @@ bind_section(struct load *l, const struct conf_key *keys, void *base, const stru
 		bool section, fits;
 		int r;
 
-		fits = str_format(name, sizeof(name), "%s%s%s", prefix, *prefix != '\0' ? "." : "", k->key);
-		fits &= str_format(path, sizeof(path), "%s%s%s", where, *where != '\0' ? "." : "", name);
-		fits &= strchr(k->key, '.') == NULL;	/* one spelling: "a.b: c" is no way to say "a: {b: c}" */
+		fits = str_format(name, sizeof(name), "%s%s%s", prefix, *prefix != '\0' ? "." : "",
+		    k->key);
+		fits &= str_format(path, sizeof(path), "%s%s%s", where, *where != '\0' ? "." : "",
+		    name);
+		/* one spelling: "a.b: c" is no way to say "a: {b: c}" */
+		fits &= strchr(k->key, '.') == NULL;
 		key = find_key(keys, name, &section);
 		if (key != NULL && fits) {
 			if ((r = bind_key(l, key, base, k, path)) < 0)
 				return r;
 		} else if (section && fits) {
 			if (k->kind == NODE_SCALAR && k->plain && *k->text == '\0')
-				continue;	/* "logging:" with every key below it commented out */
+				/* "logging:" with every key below it commented out */
+				continue;
 			if (k->kind != NODE_MAP)
-				return fail_at(l, k->line, path, "want a mapping: this is a section");
+				return fail_at(l, k->line, path,
+				    "want a mapping: this is a section");
 			if ((r = bind_section(l, keys, base, k, name, where)) < 0)
 				return r;
 		} else {
@@ -293,7 +309,9 @@ set_defaults(struct load *l, const struct conf_key *keys, void *base)
 	return r;
 }
 
-/* Required keys (scalars without a default) of a struct whose mapping is n (NULL: an empty file). */
+/*
+ * Required keys (scalars without a default) of a struct whose mapping is n (NULL: an empty file).
+ */
 static int
 check_required(struct load *l, const struct conf_key *keys, const struct node *n, const char *where)
 {
@@ -317,14 +335,16 @@ check_required(struct load *l, const struct conf_key *keys, const struct node *n
 			if (*o != NULL)
 				continue;
 		}
-		str_format(path, sizeof(path), "%s%s%s", where, *where != '\0' ? "." : "", key->path);
+		str_format(path, sizeof(path), "%s%s%s", where, *where != '\0' ? "." : "",
+		    key->path);
 		return fail_at(l, at != NULL ? at->line : 1, path, "is missing");
 	}
 	return 0;
 }
 
 static int
-bind_items(struct load *l, const struct conf_key *key, struct conf_items *out, const struct node *n, const char *path)
+bind_items(struct load *l, const struct conf_key *key, struct conf_items *out, const struct node *n,
+    const char *path)
 {
 	char item[PATH_LEN], text[80];
 	int r;
@@ -332,8 +352,8 @@ bind_items(struct load *l, const struct conf_key *key, struct conf_items *out, c
 	if (n->kind != NODE_SEQ)
 		return wrong_kind(l, key, n, path);
 	if ((int64_t)n->nkids < key->min || (key->max > 0 && (int64_t)n->nkids > key->max)) {
-		str_format(text, sizeof(text), "want %lld to %lld items, not %zu", (long long)key->min,
-		    (long long)key->max, n->nkids);
+		str_format(text, sizeof(text), "want %lld to %lld items, not %zu",
+		    (long long)key->min, (long long)key->max, n->nkids);
 		return fail_at(l, n->line, path, text);
 	}
 	if (n->nkids > 0 && (out->v = mem_new(n->nkids * key->size)) == NULL)
@@ -423,7 +443,8 @@ free_keys(const struct conf_key *keys, void *base)
 
 /* Sets one key from a node, replacing what it held. */
 static int
-bind_key(struct load *l, const struct conf_key *key, void *base, const struct node *n, const char *path)
+bind_key(struct load *l, const struct conf_key *key, void *base, const struct node *n,
+    const char *path)
 {
 	void *field = value_field(key, base);
 	bool empty = n->kind == NODE_SCALAR && n->plain && *n->text == '\0';
@@ -512,7 +533,8 @@ apply_file(struct load *l, void *settings)
 	free(text);
 	if (r < 0)
 		return r == -ENOMEM ? no_memory(l) : fail_at(l, err.line, "", err.text);
-	if (l->top == NULL || (l->top->kind == NODE_SCALAR && l->top->plain && *l->top->text == '\0'))
+	if (l->top == NULL ||
+	    (l->top->kind == NODE_SCALAR && l->top->plain && *l->top->text == '\0'))
 		return 0;
 	if (l->top->kind != NODE_MAP)
 		return fail_at(l, l->top->line, "", "want sections, each with its keys");
@@ -538,7 +560,9 @@ apply_override(struct load *l, const char *text, void *settings)
 	if ((key = find_key(l->conf->keys, path, &section)) == NULL)
 		return fail_at(l, 0, path, "unknown key");
 	if (value_is_scalar(key)) {
-		struct node scalar = { .kind = NODE_SCALAR, .plain = true, .text = mem_strdup(eq + 1) };
+		struct node scalar = {
+			.kind = NODE_SCALAR, .plain = true, .text = mem_strdup(eq + 1)
+		};
 
 		if (scalar.text == NULL)
 			return no_memory(l);
@@ -596,8 +620,8 @@ conf_load(struct conf *conf, const char *file, const char *const *overrides, voi
 		return r;
 	}
 	for (size_t i = 0; i < l.ninert; i++)
-		log_warning("this setting is accepted but has no effect yet", kv_s("key", l.inert[i]->path),
-		    kv_s("file", file));
+		log_warning("this setting is accepted but has no effect yet",
+		    kv_s("key", l.inert[i]->path), kv_s("file", file));
 	return 0;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * YAML events to a tree, see node.h. Called by conf.c and its fuzz target. Bounded in depth and in keys per mapping, so
- * that no text of any size costs more than its size.
+ * YAML events to a tree, see node.h. Called by conf.c and its fuzz target. Bounded in depth and in
+ * keys per mapping, so that no text of any size costs more than its size.
  */
 #include "common/conf/node.h"
 
@@ -62,7 +62,8 @@ yaml_fail(struct reader *r)
 		for (size_t i = 0; i < r->yaml.problem_offset; i++)
 			line += r->text[i] == '\n';
 	}
-	str_format(text, sizeof(text), "not YAML: %s", r->yaml.problem != NULL ? r->yaml.problem : "unreadable");
+	str_format(text, sizeof(text), "not YAML: %s",
+	    r->yaml.problem != NULL ? r->yaml.problem : "unreadable");
 	return fail(r, line, text);
 }
 
@@ -139,7 +140,8 @@ parse_key(struct reader *r, const struct node *map, char **key)
 static int
 parse_kids(struct reader *r, struct node *n, unsigned depth)
 {
-	yaml_event_type_t end = n->kind == NODE_MAP ? YAML_MAPPING_END_EVENT : YAML_SEQUENCE_END_EVENT;
+	yaml_event_type_t end = n->kind == NODE_MAP ? YAML_MAPPING_END_EVENT
+	                                            : YAML_SEQUENCE_END_EVENT;
 	struct node **last = &n->kids;
 	int e;
 
@@ -157,7 +159,8 @@ parse_kids(struct reader *r, struct node *n, unsigned depth)
 		if (n->kind == NODE_MAP && n->nkids == KEYS_MAX)
 			return fail(r, event_line(r), "too many keys");
 		line = event_line(r);
-		if (n->kind == NODE_MAP && ((e = parse_key(r, n, &key)) < 0 || (e = next_event(r)) < 0)) {
+		if (n->kind == NODE_MAP &&
+		    ((e = parse_key(r, n, &key)) < 0 || (e = next_event(r)) < 0)) {
 			free(key);
 			return e;
 		}
@@ -223,7 +226,8 @@ parse_stream(struct reader *r, struct node **out)
 		return 0;
 	if ((e = next_event(r)) < 0 || (e = parse_node(r, 0, out)) < 0)
 		return e;
-	if ((e = next_event(r)) < 0 || (e = next_event(r)) < 0)	/* the document's end, then the stream's */
+	/* the document's end, then the stream's */
+	if ((e = next_event(r)) < 0 || (e = next_event(r)) < 0)
 		return e;
 	if (r->event.type != YAML_STREAM_END_EVENT)
 		return fail(r, event_line(r), "more than one document");
@@ -256,7 +260,8 @@ const struct node *
 node_kid(const struct node *map, const char *key, size_t key_len)
 {
 	for (const struct node *k = map->kids; k != NULL; k = k->next) {
-		if (k->key != NULL && strlen(k->key) == key_len && memcmp(k->key, key, key_len) == 0)
+		if (k->key != NULL && strlen(k->key) == key_len &&
+		    memcmp(k->key, key, key_len) == 0)
 			return k;
 	}
 	return NULL;

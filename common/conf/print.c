@@ -48,7 +48,8 @@ print_key(const struct conf_key *key, const void *base, const char *where, FILE 
 		for (size_t i = 0; i < p->n; i++) {
 			buf_reset(&b);
 			value_quote(p->v[i].value, &b);
-			fprintf(out, "%s%s.%s = %s%s\n", where, key->path, p->v[i].key, b.data != NULL ? b.data : "", mark);
+			fprintf(out, "%s%s.%s = %s%s\n", where, key->path, p->v[i].key,
+			    b.data != NULL ? b.data : "", mark);
 		}
 		break;
 	}
@@ -85,8 +86,9 @@ print_keys(const struct conf_key *keys, const char *where, FILE *out)
 
 	for (; keys->path != NULL; keys++) {
 		value_wanted(keys, wanted, sizeof(wanted));
-		fprintf(out, "%s%s\n\t%s%s\n\t%s", where, keys->path, keys->help != NULL ? keys->help : "",
-		    keys->inert ? " (no effect yet)" : "", wanted);
+		fprintf(out, "%s%s\n\t%s%s\n\t%s", where, keys->path,
+		    keys->help != NULL ? keys->help : "", keys->inert ? " (no effect yet)" : "",
+		    wanted);
 		if (keys->def == NULL && value_is_scalar(keys))
 			fprintf(out, "; must be given\n");
 		else if (keys->def == NULL)

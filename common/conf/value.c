@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* Scalars of the settings: their check, their ranges and their printed form, see value.h. Called by conf.c and print.c. */
+/*
+ * Scalars of the settings: their check, their ranges and their printed form, see value.h. Called by
+ * conf.c and print.c.
+ */
 #include "common/conf/value.h"
 
 #include <errno.h>
@@ -52,16 +55,18 @@ value_wanted(const struct conf_key *key, char *out, size_t size)
 	switch (key->type) {
 	case CONF_STR:
 		if (key->min > 0)
-			str_format(out, size, "a text of %lld to %lld bytes", (long long)key->min, (long long)str_max(key));
+			str_format(out, size, "a text of %lld to %lld bytes", (long long)key->min,
+			    (long long)str_max(key));
 		else
-			str_format(out, size, "a text of at most %lld bytes", (long long)str_max(key));
+			str_format(out, size, "a text of at most %lld bytes",
+			    (long long)str_max(key));
 		break;
 	case CONF_INT:
 		if (key->min == 0 && key->max == 0)
 			str_copy(out, size, "a whole number");
 		else
-			str_format(out, size, "a whole number from %lld to %lld", (long long)key->min,
-			    (long long)key->max);
+			str_format(out, size, "a whole number from %lld to %lld",
+			    (long long)key->min, (long long)key->max);
 		break;
 	case CONF_BOOL:
 		str_copy(out, size, "true or false");
@@ -109,7 +114,8 @@ set_int(const struct conf_key *key, int64_t *field, const char *text, bool plain
 static int
 set_bool(bool *field, const char *text, bool plain)
 {
-	static const char *const yes[] = { "true", "yes", "on" }, *const no[] = { "false", "no", "off" };
+	static const char *const yes[] = { "true", "yes", "on" },
+	                         *const no[] = { "false", "no", "off" };
 
 	for (size_t i = 0; plain && i < 3; i++) {
 		if (str_ieq(text, yes[i]) || str_ieq(text, no[i])) {
@@ -133,7 +139,8 @@ set_enum(const struct conf_key *key, int *field, const char *text)
 }
 
 int
-value_set(const struct conf_key *key, void *base, const char *text, bool plain, char *why, size_t size)
+value_set(const struct conf_key *key, void *base, const char *text, bool plain, char *why,
+    size_t size)
 {
 	void *field = value_field(key, base);
 	char wanted[300], shown[96];
@@ -167,7 +174,8 @@ value_set(const struct conf_key *key, void *base, const char *text, bool plain, 
 
 		str_ncopy(shown, 64, text, 63);
 		value_quote(shown, &b);
-		str_format(why, size, "want %s, not %s%s%s%s", wanted, plain || b.data == NULL ? "" : "the text ",
+		str_format(why, size, "want %s, not %s%s%s%s", wanted,
+		    plain || b.data == NULL ? "" : "the text ",
 		    b.data != NULL && !b.failed ? b.data : "that", strlen(text) > 63 ? "..." : "",
 		    r == -ERANGE && key->type == CONF_INT ? ": out of range" : "");
 		buf_free(&b);
@@ -179,7 +187,8 @@ value_set(const struct conf_key *key, void *base, const char *text, bool plain, 
 static bool
 is_plain(const char *s)
 {
-	static const char *const words[] = { "true", "false", "yes", "no", "on", "off", "null", "~" };
+	static const char *const words[] = { "true", "false", "yes", "no", "on", "off", "null",
+		"~" };
 
 	if (*s == '\0' || strchr("-?:,[]{}#&*!|>'\"%@` ", *s) != NULL)
 		return false;

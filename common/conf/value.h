@@ -18,10 +18,11 @@ value_field(const struct conf_key *key, void *base)
 bool value_is_scalar(const struct conf_key *key);
 
 /*
- * Sets the field of a scalar key from text. plain: written without quotes. Returns 0, or -EINVAL with the reason, without the key's
- * name, in why (size bytes).
+ * Sets the field of a scalar key from text. plain: written without quotes. Returns 0, or -EINVAL
+ * with the reason, without the key's name, in why (size bytes).
  */
-int value_set(const struct conf_key *key, void *base, const char *text, bool plain, char *why, size_t size);
+int value_set(const struct conf_key *key, void *base, const char *text, bool plain, char *why,
+    size_t size);
 
 /* What a key wants, in words: "a number from 1 to 65535". */
 void value_wanted(const struct conf_key *key, char *out, size_t size);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The skeleton of a daemon, see daemon.h: arguments, settings, loop, signals, reload. Privileges are in drop.c, the sandbox
- * in sandbox.c, systemd's descriptors in fds.c. Knows none of the daemons.
+ * The skeleton of a daemon, see daemon.h: arguments, settings, loop, signals, reload. Privileges
+ * are in drop.c, the sandbox in sandbox.c, systemd's descriptors in fds.c. Knows none of the
+ * daemons.
  */
 #include "common/daemon/daemon.h"
 
@@ -19,14 +20,19 @@
 #include "common/base/mem.h"
 #include "common/base/str.h"
 
-/* Exit codes that tell systemd not to try again (sysexits.h; RestartPreventExitStatus in the units). */
+/*
+ * Exit codes that tell systemd not to try again (sysexits.h; RestartPreventExitStatus in the
+ * units).
+ */
 #define EXIT_USAGE	64
 #define EXIT_CONFIG	78
 
 static _Noreturn void
 usage(const char *name, const char *what, const char *arg)
 {
-	fatal_status(EXIT_USAGE, "%s%s\nusage: %s [-nKV] [-f file] [-o section.key=value] [-r rundir] [-s statedir] [-u user]",
+	fatal_status(EXIT_USAGE,
+	    "%s%s\nusage: %s [-nKV] [-f file] [-o section.key=value] [-r rundir] [-s statedir] [-u "
+	    "user]",
 	    what, arg, name);
 }
 
@@ -66,7 +72,10 @@ take_value(struct daemon *d, struct args *a, char option, char *value)
 	}
 }
 
-/* Short options as getopt(3) reads them; long ones and operands are kept for the daemon, in their order. */
+/*
+ * Short options as getopt(3) reads them; long ones and operands are kept for the daemon, in their
+ * order.
+ */
 static void
 parse_args(struct daemon *d, int argc, char **argv, struct args *a)
 {
@@ -97,7 +106,8 @@ parse_args(struct daemon *d, int argc, char **argv, struct args *a)
 				char *value = s[1] != '\0' ? s + 1 : argv[++i];
 
 				if (value == NULL)
-					usage(d->name, "option needs a value: -", (char[]){ *s, '\0' });
+					usage(d->name, "option needs a value: -",
+					    (char[]){ *s, '\0' });
 				take_value(d, a, *s, value);
 				break;
 			} else {
@@ -140,8 +150,8 @@ block_signals(void)
 }
 
 void
-daemon_init(struct daemon *d, int argc, char **argv, const char *name, struct conf *conf, void *settings,
-    struct conf_logging *logging)
+daemon_init(struct daemon *d, int argc, char **argv, const char *name, struct conf *conf,
+    void *settings, struct conf_logging *logging)
 {
 	struct args a = { 0 };
 	char file[64];
@@ -208,7 +218,8 @@ daemon_reload(struct daemon *d, char *why, size_t size)
 	free(fresh);
 	r = log_setup((enum log_level)d->logging->level, d->logging->file, d->logging->console);
 	if (r < 0)
-		log_error("cannot open the log file", kv_s("file", d->logging->file), kv_s("error", strerror(-r)));
+		log_error("cannot open the log file", kv_s("file", d->logging->file),
+		    kv_s("error", strerror(-r)));
 	log_info("settings taken", kv_s("file", d->file));
 	return 0;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Directories, limits and the change of user, see daemon_drop(). Runs once, as root only when told whom to become. What it
- * makes as root it hands to the user; what is there already it leaves as it is, and says so when the user cannot use it.
+ * Directories, limits and the change of user, see daemon_drop(). Runs once, as root only when told
+ * whom to become. What it makes as root it hands to the user; what is there already it leaves as it
+ * is, and says so when the user cannot use it.
  */
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -68,14 +69,15 @@ raise_nofile(unsigned long want)
 	rl.rlim_cur = rl.rlim_max;
 	if (setrlimit(RLIMIT_NOFILE, &rl) < 0)
 		fatal("setrlimit: %s", strerror(errno));
-	log_warning("fewer files than wanted may be open: this bounds the calls", kv_u("wanted", want),
-	    kv_u("limit", rl.rlim_cur));
+	log_warning("fewer files than wanted may be open: this bounds the calls",
+	    kv_u("wanted", want), kv_u("limit", rl.rlim_cur));
 }
 
 static void
 become(const struct passwd *pw)
 {
-	if (initgroups(pw->pw_name, pw->pw_gid) < 0 || setresgid(pw->pw_gid, pw->pw_gid, pw->pw_gid) < 0 ||
+	if (initgroups(pw->pw_name, pw->pw_gid) < 0 ||
+	    setresgid(pw->pw_gid, pw->pw_gid, pw->pw_gid) < 0 ||
 	    setresuid(pw->pw_uid, pw->pw_uid, pw->pw_uid) < 0)
 		fatal("cannot become %s: %s", pw->pw_name, strerror(errno));
 	if (pw->pw_uid != 0 && (setuid(0) == 0 || setgid(0) == 0))

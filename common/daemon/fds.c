@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Descriptors that systemd passes at start (sockets of .socket units and what the process before us kept in the fd store), and
- * the store itself, see daemon.h. Each is given out once. Everything here does nothing without systemd.
+ * Descriptors that systemd passes at start (sockets of .socket units and what the process before us
+ * kept in the fd store), and the store itself, see daemon.h. Each is given out once. Everything
+ * here does nothing without systemd.
  */
 #include <systemd/sd-daemon.h>
 

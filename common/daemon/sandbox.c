@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The seccomp filter and what goes with it, see daemon_sandbox(). The common list below is what a loop over sockets with files,
- * timers and a log needs; a daemon names the rest. Nothing on it starts a program, maps code, or looks at another process.
+ * The seccomp filter and what goes with it, see daemon_sandbox(). The common list below is what a
+ * loop over sockets with files, timers and a log needs; a daemon names the rest. Nothing on it
+ * starts a program, maps code, or looks at another process.
  */
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -23,7 +24,7 @@
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define SANITIZED 1
 #elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
 #define SANITIZED 1
 #endif
 #endif
@@ -33,24 +34,113 @@
 
 static const char *const common_calls[] = {
 	/* bytes and messages */
-	"read", "write", "readv", "writev", "pread64", "pwrite64", "recvfrom", "sendto", "recvmsg", "sendmsg", "recvmmsg", "sendmmsg", "lseek",
-	"accept", "accept4", "connect", "shutdown", "getsockopt", "setsockopt", "getsockname", "getpeername",
+	"read",
+	"write",
+	"readv",
+	"writev",
+	"pread64",
+	"pwrite64",
+	"recvfrom",
+	"sendto",
+	"recvmsg",
+	"sendmsg",
+	"recvmmsg",
+	"sendmmsg",
+	"lseek",
+	"accept",
+	"accept4",
+	"connect",
+	"shutdown",
+	"getsockopt",
+	"setsockopt",
+	"getsockname",
+	"getpeername",
 	/* the loop */
-	"epoll_create1", "epoll_ctl", "epoll_wait", "epoll_pwait", "epoll_pwait2", "poll", "ppoll", "timerfd_create",
-	"timerfd_settime", "timerfd_gettime", "signalfd4", "eventfd2", "pipe2",
+	"epoll_create1",
+	"epoll_ctl",
+	"epoll_wait",
+	"epoll_pwait",
+	"epoll_pwait2",
+	"poll",
+	"ppoll",
+	"timerfd_create",
+	"timerfd_settime",
+	"timerfd_gettime",
+	"signalfd4",
+	"eventfd2",
+	"pipe2",
 	/* files: the log, checkpoints, settings, spools */
-	"open", "openat", "close", "close_range", "dup", "dup2", "dup3", "fcntl", "flock", "fstat", "stat", "lstat",
-	"newfstatat", "statx", "access", "faccessat", "faccessat2", "getdents64", "mkdir", "mkdirat", "rename", "renameat",
-	"renameat2", "unlink", "unlinkat", "ftruncate", "fallocate", "fsync", "fdatasync", "readlink", "readlinkat",
-	"fstatfs", "getcwd",
+	"open",
+	"openat",
+	"close",
+	"close_range",
+	"dup",
+	"dup2",
+	"dup3",
+	"fcntl",
+	"flock",
+	"fstat",
+	"stat",
+	"lstat",
+	"newfstatat",
+	"statx",
+	"access",
+	"faccessat",
+	"faccessat2",
+	"getdents64",
+	"mkdir",
+	"mkdirat",
+	"rename",
+	"renameat",
+	"renameat2",
+	"unlink",
+	"unlinkat",
+	"ftruncate",
+	"fallocate",
+	"fsync",
+	"fdatasync",
+	"readlink",
+	"readlinkat",
+	"fstatfs",
+	"getcwd",
 	/* memory and threads that are there already */
-	"brk", "munmap", "mremap", "madvise", "futex", "set_robust_list", "rseq", "membarrier", "sched_yield",
+	"brk",
+	"munmap",
+	"mremap",
+	"madvise",
+	"futex",
+	"set_robust_list",
+	"rseq",
+	"membarrier",
+	"sched_yield",
 	"sched_getaffinity",
 	/* time, itself, chance */
-	"clock_gettime", "clock_getres", "clock_nanosleep", "nanosleep", "gettimeofday", "time", "times", "getpid", "gettid",
-	"getppid", "getuid", "geteuid", "getgid", "getegid", "getrusage", "sysinfo", "uname", "getrandom",
+	"clock_gettime",
+	"clock_getres",
+	"clock_nanosleep",
+	"nanosleep",
+	"gettimeofday",
+	"time",
+	"times",
+	"getpid",
+	"gettid",
+	"getppid",
+	"getuid",
+	"geteuid",
+	"getgid",
+	"getegid",
+	"getrusage",
+	"sysinfo",
+	"uname",
+	"getrandom",
 	/* signals and the end */
-	"rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "sigaltstack", "restart_syscall", "exit", "exit_group",
+	"rt_sigaction",
+	"rt_sigprocmask",
+	"rt_sigreturn",
+	"sigaltstack",
+	"restart_syscall",
+	"exit",
+	"exit_group",
 	NULL,
 };
 
@@ -87,19 +177,22 @@ listed(const char *const *names, const char *name)
 
 /* One call under a condition on one argument. */
 static void
-rule(scmp_filter_ctx ctx, uint32_t action, const char *name, unsigned arg, enum scmp_compare op, scmp_datum_t a,
-    scmp_datum_t b)
+rule(scmp_filter_ctx ctx, uint32_t action, const char *name, unsigned arg, enum scmp_compare op,
+    scmp_datum_t a, scmp_datum_t b)
 {
 	struct scmp_arg_cmp cmp = { .arg = arg, .op = op, .datum_a = a, .datum_b = b };
 
-	must(seccomp_rule_add_array(ctx, action, seccomp_syscall_resolve_name(name), 1, &cmp), name);
+	must(seccomp_rule_add_array(ctx, action, seccomp_syscall_resolve_name(name), 1, &cmp),
+	    name);
 }
 
 static void
 allow_sockets(scmp_filter_ctx ctx, bool inet)
 {
 	rule(ctx, SCMP_ACT_ALLOW, "socket", 0, SCMP_CMP_EQ, AF_UNIX, 0);
-	/* A library that asks for a network where there is none hears so; that is no reason to die. */
+	/*
+	 * A library that asks for a network where there is none hears so; that is no reason to die.
+	 */
 	if (!inet) {
 		rule(ctx, SCMP_ACT_ERRNO(EAFNOSUPPORT), "socket", 0, SCMP_CMP_NE, AF_UNIX, 0);
 		return;
@@ -139,7 +232,10 @@ allow_some(scmp_filter_ctx ctx, const char *const *names)
 		rule(ctx, SCMP_ACT_ALLOW, "ioctl", 1, SCMP_CMP_EQ, ioctls[i], 0);
 }
 
-/* For developers: says which call it was, then ends. Not a place for anything that could be killed itself. */
+/*
+ * For developers: says which call it was, then ends. Not a place for anything that could be killed
+ * itself.
+ */
 static void
 on_sigsys(int sig, siginfo_t *si, void *context)
 {
@@ -147,7 +243,8 @@ on_sigsys(int sig, siginfo_t *si, void *context)
 
 	(void)sig;
 	(void)context;
-	log_error("sandbox: forbidden system call", kv_s("name", name != NULL ? name : "?"), kv_i("number", si->si_syscall));
+	log_error("sandbox: forbidden system call", kv_s("name", name != NULL ? name : "?"),
+	    kv_i("number", si->si_syscall));
 	_exit(128 + SIGSYS);
 }
 

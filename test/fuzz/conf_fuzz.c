@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Settings from any text: no crash, no leak; what is taken prints, and an error always names file and line. The first byte
- * decides whether the rest is a file or an override.
+ * Settings from any text: no crash, no leak; what is taken prints, and an error always names file
+ * and line. The first byte decides whether the rest is a file or an override.
  *
- * links: common/conf/conf.c common/conf/node.c common/conf/value.c common/conf/print.c common/base/buf.c common/base/mem.c
- * common/base/str.c common/base/log.c common/base/clock.c
+ * links: common/conf/conf.c common/conf/node.c common/conf/value.c common/conf/print.c
+ * common/base/buf.c common/base/mem.c common/base/str.c common/base/log.c common/base/clock.c
  */
 #include <sys/mman.h>
 
@@ -53,7 +53,8 @@ static const struct conf_key keys[] = {
 	{ "a.any", CONF_INT, CONF_F(struct settings, any), "0", .help = "" },
 	{ "a.b.flag", CONF_BOOL, CONF_F(struct settings, flag), "true", .help = "" },
 	{ "choice", CONF_ENUM, CONF_F(struct settings, choice), "one", .names = names, .help = "" },
-	{ "items", CONF_LIST, offsetof(struct settings, items), sizeof(struct item), NULL, 0, 4, .item = item_keys, .help = "" },
+	{ "items", CONF_LIST, offsetof(struct settings, items), sizeof(struct item), NULL, 0, 4,
+	    .item = item_keys, .help = "" },
 	{ "list", CONF_STRS, CONF_F(struct settings, list), NULL, .inert = true, .help = "" },
 	{ "map", CONF_MAP, CONF_F(struct settings, map), "{k: v}", .help = "" },
 	CONF_LOGGING(struct settings, logging),

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * common/base but for the log and the checkpoint: strings, buffers, ids, clocks, addresses, failing allocations.
+ * common/base but for the log and the checkpoint: strings, buffers, ids, clocks, addresses, failing
+ * allocations.
  *
- * links: common/base/str.c common/base/mem.c common/base/buf.c common/base/id.c common/base/clock.c common/base/addr.c
- * common/base/log.c
+ * links: common/base/str.c common/base/mem.c common/base/buf.c common/base/id.c common/base/clock.c
+ * common/base/addr.c common/base/log.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -61,7 +62,8 @@ strings_compare(void **state)
 static void
 numbers_are_whole_and_in_range(void **state)
 {
-	static const char *const bad[] = { "", "-", "+1", " 1", "1 ", "0x1", "1e3", "1.0", "--1", "99999999999999999999x" };
+	static const char *const bad[] = { "", "-", "+1", " 1", "1 ", "0x1", "1e3", "1.0", "--1",
+		"99999999999999999999x" };
 	int64_t v = 7;
 
 	(void)state;
@@ -74,7 +76,8 @@ numbers_are_whole_and_in_range(void **state)
 	assert_true(v == INT64_MIN);
 	assert_int_equal(str_to_i64("9223372036854775808", INT64_MIN, INT64_MAX, &v), -ERANGE);
 	assert_int_equal(str_to_i64("-9223372036854775809", INT64_MIN, INT64_MAX, &v), -ERANGE);
-	assert_int_equal(str_to_i64("99999999999999999999999999", INT64_MIN, INT64_MAX, &v), -ERANGE);
+	assert_int_equal(str_to_i64("99999999999999999999999999", INT64_MIN, INT64_MAX, &v),
+	    -ERANGE);
 	assert_int_equal(str_to_i64("0", 1, 2, &v), -ERANGE);
 	assert_int_equal(str_to_i64("3", 1, 2, &v), -ERANGE);
 	assert_int_equal(str_to_i64("007", 1, 9, &v), 0);
@@ -278,9 +281,11 @@ addresses_go_there_and_back(void **state)
 		{ "::", "[::]:5060" },
 		{ "0.0.0.0:0", "0.0.0.0:0" },
 	};
-	static const char *const bad[] = { "", ":", "x", "192.0.2.1:", "192.0.2.1:65536", "192.0.2.1:-1", "192.0.2.1:5 ",
-		"192.0.2:5", "192.0.2.1:000005", "[192.0.2.1]:5", "[2001:db8::1", "[2001:db8::1]5", "[2001:db8::1]:", "[]:5",
-		"[fe80::1%eth0]:5", "1.2.3.4.5:1", "localhost:5060", "12345678901234567890123456789012345678901234567890:1" };
+	static const char *const bad[] = { "", ":", "x", "192.0.2.1:", "192.0.2.1:65536",
+		"192.0.2.1:-1", "192.0.2.1:5 ", "192.0.2:5", "192.0.2.1:000005", "[192.0.2.1]:5",
+		"[2001:db8::1", "[2001:db8::1]5", "[2001:db8::1]:", "[]:5", "[fe80::1%eth0]:5",
+		"1.2.3.4.5:1", "localhost:5060",
+		"12345678901234567890123456789012345678901234567890:1" };
 	union addr a;
 	char s[ADDR_STR_LEN + 1];
 

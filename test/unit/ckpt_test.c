@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The checkpoint: what calls live in. Kills at any instruction, torn copies, poisoned records, other layouts, damaged files.
+ * The checkpoint: what calls live in. Kills at any instruction, torn copies, poisoned records,
+ * other layouts, damaged files.
  *
- * links: common/base/ckpt.c common/base/log.c common/base/clock.c common/base/str.c common/base/mem.c
+ * links: common/base/ckpt.c common/base/log.c common/base/clock.c common/base/str.c
+ * common/base/mem.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -175,8 +177,9 @@ two_processes_cannot_share_one(void **state)
 }
 
 /*
- * The child updates, deletes and makes records as fast as it can and is killed after a random while; what it has said to
- * have done (in shared memory, before and after each step) is held against what is found. Slot 0 to 3 each.
+ * The child updates, deletes and makes records as fast as it can and is killed after a random
+ * while; what it has said to have done (in shared memory, before and after each step) is held
+ * against what is found. Slot 0 to 3 each.
  */
 struct said {
 	_Atomic uint64_t put[4];	/* begun */
@@ -238,7 +241,8 @@ check_after_kill(const struct said *said)
 static void
 a_kill_at_any_instruction_loses_nothing(void **state)
 {
-	struct said *said = mmap(NULL, sizeof(*said), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct said *said = mmap(NULL, sizeof(*said), PROT_READ | PROT_WRITE,
+	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	unsigned seed = (unsigned)getpid();
 
 	(void)state;
@@ -275,7 +279,9 @@ scribble(off_t off, const void *p, size_t n)
 	close(fd);
 }
 
-/* Where slot's copy lies: head 4096, then per slot 16 bytes, then copies of 16 + size, rounded up. */
+/*
+ * Where slot's copy lies: head 4096, then per slot 16 bytes, then copies of 16 + size, rounded up.
+ */
 static off_t
 copy_off(uint32_t slot, int which)
 {
@@ -476,7 +482,8 @@ a_poison_count_outlives_an_upgrade(void **state)
 	ckpt_close(&ck);
 	die_in(0);
 	if ((pid = fork()) == 0) {
-		if (ckpt_open_tail(&ck, path, MAGIC, 1, sizeof(struct rec), 50, 64) == 0 && ckpt_count(ck) == 3)
+		if (ckpt_open_tail(&ck, path, MAGIC, 1, sizeof(struct rec), 50, 64) == 0 &&
+		    ckpt_count(ck) == 3)
 			ckpt_enter(ck, 0);
 		kill(getpid(), SIGKILL);
 	}

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Settings: each kind of error with its exact FILE:LINE, defaults, lists, overrides, what -n prints.
+ * Settings: each kind of error with its exact FILE:LINE, defaults, lists, overrides, what -n
+ * prints.
  *
- * links: common/conf/conf.c common/conf/node.c common/conf/value.c common/conf/print.c common/base/buf.c common/base/mem.c
- * common/base/str.c common/base/log.c common/base/clock.c
+ * links: common/conf/conf.c common/conf/node.c common/conf/value.c common/conf/print.c
+ * common/base/buf.c common/base/mem.c common/base/str.c common/base/log.c common/base/clock.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -46,26 +47,33 @@ static const char *const strategies[] = { "ring_all", "round_robin", NULL };
 
 static const struct conf_key ext_keys[] = {
 	{ "number", CONF_STR, CONF_F(struct ext, number), NULL, 1, 0, .help = "the number" },
-	{ "password", CONF_STR, CONF_F(struct ext, password), "", .secret = true, .help = "the password" },
-	{ "allow_external", CONF_BOOL, CONF_F(struct ext, external), "false", .help = "may call out" },
+	{ "password", CONF_STR, CONF_F(struct ext, password), "", .secret = true,
+	    .help = "the password" },
+	{ "allow_external", CONF_BOOL, CONF_F(struct ext, external), "false",
+	    .help = "may call out" },
 	{ "max_contacts", CONF_INT, CONF_F(struct ext, max), "10", 1, 100, .help = "devices" },
 	{ "codecs", CONF_STRS, CONF_F(struct ext, codecs), NULL, 1, 8, .help = "codecs" },
 	{ .path = NULL },
 };
 
 static const struct conf_key keys[] = {
-	{ "server.sip_host", CONF_STR, CONF_F(struct settings, host), "0.0.0.0", 1, 0, .help = "address" },
-	{ "server.sip_port", CONF_INT, CONF_F(struct settings, port), "5060", 1, 65535, .help = "port" },
+	{ "server.sip_host", CONF_STR, CONF_F(struct settings, host), "0.0.0.0", 1, 0,
+	    .help = "address" },
+	{ "server.sip_port", CONF_INT, CONF_F(struct settings, port), "5060", 1, 65535,
+	    .help = "port" },
 	{ "api.enable_cors", CONF_BOOL, CONF_F(struct settings, cors), "true", .help = "CORS" },
-	{ "queue.strategy", CONF_ENUM, CONF_F(struct settings, strategy), "round_robin", .names = strategies,
-		.help = "who is next" },
-	{ "extensions", CONF_LIST, offsetof(struct settings, exts), sizeof(struct ext), NULL, 0, 5, .item = ext_keys,
-		.help = "extensions" },
-	{ "queues", CONF_LIST, offsetof(struct settings, queues), sizeof(struct ext), "[{number: 8001}, {number: 8002}]",
-		.item = ext_keys, .help = "queues" },
-	{ "media.codecs", CONF_STRS, CONF_F(struct settings, codecs), "[PCMU, PCMA]", 1, 10, .help = "codecs" },
-	{ "feature_codes", CONF_MAP, CONF_F(struct settings, codes), "{echo: '*43', pickup: '**'}", .help = "codes" },
-	{ "future.thing", CONF_STR, CONF_F(struct settings, future), "none", .inert = true, .help = "later" },
+	{ "queue.strategy", CONF_ENUM, CONF_F(struct settings, strategy), "round_robin",
+	    .names = strategies, .help = "who is next" },
+	{ "extensions", CONF_LIST, offsetof(struct settings, exts), sizeof(struct ext), NULL, 0, 5,
+	    .item = ext_keys, .help = "extensions" },
+	{ "queues", CONF_LIST, offsetof(struct settings, queues), sizeof(struct ext),
+	    "[{number: 8001}, {number: 8002}]", .item = ext_keys, .help = "queues" },
+	{ "media.codecs", CONF_STRS, CONF_F(struct settings, codecs), "[PCMU, PCMA]", 1, 10,
+	    .help = "codecs" },
+	{ "feature_codes", CONF_MAP, CONF_F(struct settings, codes), "{echo: '*43', pickup: '**'}",
+	    .help = "codes" },
+	{ "future.thing", CONF_STR, CONF_F(struct settings, future), "none", .inert = true,
+	    .help = "later" },
 	CONF_LOGGING(struct settings, logging),
 	{ .path = NULL },
 };
@@ -109,7 +117,8 @@ setup(void **state)
 	const char *dir = getenv("TMPDIR");
 
 	(void)state;
-	snprintf(path, sizeof(path), "%.250s/conf-test-%d.yml", dir != NULL ? dir : "/tmp", getpid());
+	snprintf(path, sizeof(path), "%.250s/conf-test-%d.yml", dir != NULL ? dir : "/tmp",
+	    getpid());
 	log_setup(LL_ERROR, "", false);
 	return 0;
 }
@@ -200,45 +209,68 @@ each_error_names_its_line(void **state)
 		{ "\n\nsrver:\n  sip_port: 5060\n", "3: srver: unknown key" },
 		{ "server.sip_port: 5060\n", "1: server.sip_port: unknown key" },
 		{ "server:\n  sip_port: 99999\n",
-		    "2: server.sip_port: want a whole number from 1 to 65535, not 99999: out of range" },
-		{ "server:\n  sip_port: 0\n", "2: server.sip_port: want a whole number from 1 to 65535, not 0: out of range" },
+		    "2: server.sip_port: want a whole number from 1 to 65535, not 99999: out of "
+		    "range" },
+		{ "server:\n  sip_port: 0\n",
+		    "2: server.sip_port: want a whole number from 1 to 65535, not 0: out of "
+		    "range" },
 		{ "server:\n  sip_port: 99999999999999999999999\n",
-		    "2: server.sip_port: want a whole number from 1 to 65535, not 99999999999999999999999: out of range" },
-		{ "server:\n  sip_port: 5060x\n", "2: server.sip_port: want a whole number from 1 to 65535, not 5060x" },
+		    "2: server.sip_port: want a whole number from 1 to 65535, not "
+		    "99999999999999999999999: out of range" },
+		{ "server:\n  sip_port: 5060x\n",
+		    "2: server.sip_port: want a whole number from 1 to 65535, not 5060x" },
 		{ "server:\n  sip_port: \"5060\"\n",
 		    "2: server.sip_port: want a whole number from 1 to 65535, not the text 5060" },
-		{ "server:\n  sip_port: 0x10\n", "2: server.sip_port: want a whole number from 1 to 65535, not 0x10" },
-		{ "server:\n  sip_port:\n", "2: server.sip_port: want a whole number from 1 to 65535, not \"\"" },
-		{ "server:\n  sip_port: [1]\n", "2: server.sip_port: want a whole number from 1 to 65535, not a list" },
-		{ "server:\n  sip_host: {}\n", "2: server.sip_host: want a text of 1 to 39 bytes, not a mapping" },
-		{ "server:\n  sip_host: null\n", "2: server.sip_host: want a text of 1 to 39 bytes, not \"null\"" },
-		{ "server:\n  sip_host: ''\n", "2: server.sip_host: want a text of 1 to 39 bytes, not the text \"\"" },
+		{ "server:\n  sip_port: 0x10\n",
+		    "2: server.sip_port: want a whole number from 1 to 65535, not 0x10" },
+		{ "server:\n  sip_port:\n",
+		    "2: server.sip_port: want a whole number from 1 to 65535, not \"\"" },
+		{ "server:\n  sip_port: [1]\n",
+		    "2: server.sip_port: want a whole number from 1 to 65535, not a list" },
+		{ "server:\n  sip_host: {}\n",
+		    "2: server.sip_host: want a text of 1 to 39 bytes, not a mapping" },
+		{ "server:\n  sip_host: null\n",
+		    "2: server.sip_host: want a text of 1 to 39 bytes, not \"null\"" },
+		{ "server:\n  sip_host: ''\n",
+		    "2: server.sip_host: want a text of 1 to 39 bytes, not the text \"\"" },
 		{ "server:\n  sip_host: 1234567890123456789012345678901234567890\n",
-		    "2: server.sip_host: want a text of 1 to 39 bytes, not 1234567890123456789012345678901234567890" },
+		    "2: server.sip_host: want a text of 1 to 39 bytes, not "
+		    "1234567890123456789012345678901234567890" },
 		{ "server: 5060\n", "1: server: want a mapping: this is a section" },
 		{ "server: [a]\n", "1: server: want a mapping: this is a section" },
 		{ "api:\n  enable_cors: 1\n", "2: api.enable_cors: want true or false, not 1" },
-		{ "api:\n  enable_cors: 'true'\n", "2: api.enable_cors: want true or false, not the text \"true\"" },
-		{ "queue:\n  strategy: random\n", "2: queue.strategy: want one of ring_all, round_robin, not random" },
+		{ "api:\n  enable_cors: 'true'\n",
+		    "2: api.enable_cors: want true or false, not the text \"true\"" },
+		{ "queue:\n  strategy: random\n",
+		    "2: queue.strategy: want one of ring_all, round_robin, not random" },
 		{ "server:\n  sip_port: 1\n  sip_port: 2\n", "3: key \"sip_port\" is given twice" },
 		{ "server: {}\nserver: {}\n", "2: key \"server\" is given twice" },
 		{ "extensions: {}\n", "1: extensions: want a list of mappings, not a mapping" },
 		{ "extensions:\n  - 1001\n", "2: extensions[0]: want a mapping" },
-		{ "extensions:\n  - number: 1\n  - name: x\n", "3: extensions[1].name: unknown key" },
-		{ "extensions:\n  - number: 1\n  -\n    password: x\n", "4: extensions[1].number: is missing" },
+		{ "extensions:\n  - number: 1\n  - name: x\n",
+		    "3: extensions[1].name: unknown key" },
+		{ "extensions:\n  - number: 1\n  -\n    password: x\n",
+		    "4: extensions[1].number: is missing" },
 		{ "extensions:\n  - number: 1\n    max_contacts: 0\n",
-		    "3: extensions[0].max_contacts: want a whole number from 1 to 100, not 0: out of range" },
+		    "3: extensions[0].max_contacts: want a whole number from 1 to 100, not 0: out "
+		    "of range" },
 		{ "extensions:\n  - number: 1\n    password: 123456789012345678901234567890123\n",
 		    "3: extensions[0].password: want a text of at most 31 bytes" },
-		{ "extensions:\n - {number: 1}\n - {number: 2}\n - {number: 3}\n - {number: 4}\n - {number: 5}\n - {number: 6}\n",
+		{ "extensions:\n - {number: 1}\n - {number: 2}\n - {number: 3}\n - {number: 4}\n - "
+		  "{number: 5}\n - {number: 6}\n",
 		    "1: extensions: want 0 to 5 items, not 6" },
-		{ "media:\n  codecs: PCMU\n", "2: media.codecs: want a list of texts, not a single value" },
-		{ "media:\n  codecs:\n   - PCMU\n   - [x]\n", "4: media.codecs: want a list of texts" },
-		{ "media:\n  codecs: [12345678901]\n", "2: media.codecs: want texts of 1 to 10 bytes" },
-		{ "feature_codes: [a]\n", "1: feature_codes: want a mapping of names to texts, not a list" },
+		{ "media:\n  codecs: PCMU\n",
+		    "2: media.codecs: want a list of texts, not a single value" },
+		{ "media:\n  codecs:\n   - PCMU\n   - [x]\n",
+		    "4: media.codecs: want a list of texts" },
+		{ "media:\n  codecs: [12345678901]\n",
+		    "2: media.codecs: want texts of 1 to 10 bytes" },
+		{ "feature_codes: [a]\n",
+		    "1: feature_codes: want a mapping of names to texts, not a list" },
 		{ "feature_codes:\n  echo: {}\n",
 		    "2: feature_codes: want a mapping of names to texts, not a mapping" },
-		{ "logging:\n  level: info\n", "2: logging.level: want one of DEBUG, INFO, WARNING, ERROR, not info" },
+		{ "logging:\n  level: info\n",
+		    "2: logging.level: want one of DEBUG, INFO, WARNING, ERROR, not info" },
 		{ "- a\n- b\n", "1: want sections, each with its keys" },
 		{ "just text\n", "1: want sections, each with its keys" },
 		{ "server: {}\n--- \napi: {}\n", "2: more than one document" },
@@ -251,8 +283,10 @@ each_error_names_its_line(void **state)
 		{ "extensions:\n  - number: 1\n  - number: 666\n", "3: number 666 is taken" },
 		{ "\nserver:\n  sip_port: 666\n", "3: not that one" },
 		{ "a: [[[[[[[[[[[[]]]]]]]]]]]]\n", "1: nested too deeply" },
-		{ "server:\n\tsip_port: 5\n", "2: not YAML: found character that cannot start any token" },
-		{ "server:\n  sip_port: 5\n sip_host: x\n", "3: not YAML: did not find expected key" },
+		{ "server:\n\tsip_port: 5\n",
+		    "2: not YAML: found character that cannot start any token" },
+		{ "server:\n  sip_port: 5\n sip_host: x\n",
+		    "3: not YAML: did not find expected key" },
 		{ "server:\n  sip_host: \"abc\n", "3: not YAML: found unexpected end of stream" },
 		{ "server:\n  sip_host: \xff\n", "2: not YAML: invalid leading UTF-8 octet" },
 	};
@@ -284,18 +318,22 @@ files_that_cannot_be_read(void **state)
 static void
 overrides_win(void **state)
 {
-	static const char *const good[] = { "server.sip_port=5080", "media.codecs=[G722, opus]", "feature_codes={echo: '*1'}",
-		"extensions=[{number: 9}]", "server.sip_host=a=b", NULL };
+	static const char *const good[] = { "server.sip_port=5080", "media.codecs=[G722, opus]",
+		"feature_codes={echo: '*1'}", "extensions=[{number: 9}]", "server.sip_host=a=b",
+		NULL };
 	static const struct {
 		const char *opt, *error;
 	} bad[] = {
-		{ "server.sip_port=x", "-o server.sip_port: want a whole number from 1 to 65535, not x" },
+		{ "server.sip_port=x",
+		    "-o server.sip_port: want a whole number from 1 to 65535, not x" },
 		{ "server.port=1", "-o server.port: unknown key" },
 		{ "server=1", "-o server: unknown key" },
 		{ "server.sip_port", "-o server.sip_port: want section.key=value" },
-		{ "extensions=[{number: 1}, {}]", "-o extensions: extensions[1].number: is missing" },
+		{ "extensions=[{number: 1}, {}]",
+		    "-o extensions: extensions[1].number: is missing" },
 		{ "extensions=[{number: 666}]", "-o extensions: number 666 is taken" },
-		{ "media.codecs=[", "-o media.codecs: not YAML: did not find expected node content" },
+		{ "media.codecs=[",
+		    "-o media.codecs: not YAML: did not find expected node content" },
 		{ "server.sip_port=666", "-o server.sip_port: not that one" },
 	};
 	struct settings s;
@@ -411,7 +449,8 @@ a_wrong_default_is_told(void **state)
 
 	(void)state;
 	assert_int_equal(conf_load(&c, path, NULL, &s), -EINVAL);
-	assert_string_equal(c.error, "default of a.b: want a whole number from 1 to 65535, not 70000: out of range");
+	assert_string_equal(c.error,
+	    "default of a.b: want a whole number from 1 to 65535, not 70000: out of range");
 }
 
 static void
@@ -446,8 +485,10 @@ the_keys_print_themselves(void **state)
 	assert_non_null(f);
 	conf_print_keys(&conf, f);
 	fclose(f);
-	assert_non_null(strstr(text, "server.sip_port\n\tport\n\ta whole number from 1 to 65535; default: 5060\n"));
-	assert_non_null(strstr(text, "extensions[].number\n\tthe number\n\ta text of 1 to 15 bytes; must be given\n"));
+	assert_non_null(strstr(text,
+	    "server.sip_port\n\tport\n\ta whole number from 1 to 65535; default: 5060\n"));
+	assert_non_null(strstr(text,
+	    "extensions[].number\n\tthe number\n\ta text of 1 to 15 bytes; must be given\n"));
 	assert_non_null(strstr(text, "later (no effect yet)"));
 }
 
@@ -471,7 +512,10 @@ without_memory_it_is_an_error(void **state)
 	struct settings s;
 
 	(void)state;
-	assert_int_equal(load("extensions:\n  - {number: 1, codecs: [a, b]}\nfeature_codes: {a: b}\nqueues: []\n", NULL, &s), 0);
+	assert_int_equal(load("extensions:\n  - {number: 1, codecs: [a, b]}\nfeature_codes: {a: "
+	                      "b}\nqueues: []\n",
+	                     NULL, &s),
+	    0);
 	conf_free(&conf, &s);
 	oom_each(load_once, path);
 }

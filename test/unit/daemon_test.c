@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The daemon skeleton, as a process: arguments and their exit codes, what -n prints, reload by SIGHUP, stop, the sandbox. Each
- * case forks and becomes a small daemon; what it says on stderr is read back.
+ * The daemon skeleton, as a process: arguments and their exit codes, what -n prints, reload by
+ * SIGHUP, stop, the sandbox. Each case forks and becomes a small daemon; what it says on stderr is
+ * read back.
  *
- * links: common/daemon/daemon.c common/daemon/drop.c common/daemon/fds.c common/daemon/sandbox.c common/conf/conf.c
- * common/conf/node.c common/conf/value.c common/conf/print.c common/base/buf.c common/base/mem.c common/base/str.c
- * common/base/log.c common/base/clock.c
+ * links: common/daemon/daemon.c common/daemon/drop.c common/daemon/fds.c common/daemon/sandbox.c
+ * common/conf/conf.c common/conf/node.c common/conf/value.c common/conf/print.c common/base/buf.c
+ * common/base/mem.c common/base/str.c common/base/log.c common/base/clock.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -40,7 +41,8 @@ struct settings {
 };
 
 static const struct conf_key keys[] = {
-	{ "server.port", CONF_INT, CONF_F(struct settings, port), "5060", 1, 65535, .help = "port" },
+	{ "server.port", CONF_INT, CONF_F(struct settings, port), "5060", 1, 65535,
+	    .help = "port" },
 	CONF_LOGGING(struct settings, logging),
 	{ .path = NULL },
 };
@@ -188,7 +190,8 @@ await(struct child *c, const char *text)
 
 		assert_true(c->len < sizeof(c->text) - 1);
 		if (poll(&pfd, 1, 10000) != 1)
-			fail_msg("waited for \"%s\", got: %s", text != NULL ? text : "the end", c->text);
+			fail_msg("waited for \"%s\", got: %s", text != NULL ? text : "the end",
+			    c->text);
 		n = read(c->out, c->text + c->len, sizeof(c->text) - 1 - c->len);
 		if (n <= 0) {
 			if (text != NULL)
@@ -237,12 +240,14 @@ arguments_are_checked(void **state)
 	expect_exit("-x", NULL, 64, "sipd: unknown option: -x\nusage: sipd");
 	expect_exit("-f", NULL, 64, "sipd: option needs a value: -f");
 	expect_exit("-f", "/nowhere/x.yml", 78, "sipd: /nowhere/x.yml: No such file or directory");
-	expect_exit(arg, "-oserver.port=0", 78, "sipd: -o server.port: want a whole number from 1 to 65535");
+	expect_exit(arg, "-oserver.port=0", 78,
+	    "sipd: -o server.port: want a whole number from 1 to 65535");
 	write_file("server:\n  prt: 1\n");
 	snprintf(want, sizeof(want), "sipd: %s:2: server.prt: unknown key\n", file);
 	expect_exit(arg, NULL, 78, want);
 	write_file("logging:\n  file: /nowhere/log\n");
-	expect_exit(arg, NULL, 1, "/nowhere/log: cannot open the log file: No such file or directory");
+	expect_exit(arg, NULL, 1,
+	    "/nowhere/log: cannot open the log file: No such file or directory");
 }
 
 static void

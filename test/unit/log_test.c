@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The log: what a line looks like, that nothing from the network can break one, files that are rotated, the bucket.
+ * The log: what a line looks like, that nothing from the network can break one, files that are
+ * rotated, the bucket.
  *
  * links: common/base/log.c common/base/clock.c common/base/str.c common/base/mem.c
  */
@@ -71,9 +72,10 @@ a_line_has_keys_and_values(void **state)
 	const uint8_t u[16] = { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 255 };
 
 	(void)state;
-	log_info("registered", kv_s("aor", "1001@example.org"), kv_u("n", 5), kv_i("m", -5), kv_x("leg", 0xa1),
-	    kv_uuid("call", u), kv_s("none", NULL));
-	assert_string_equal(last_line(path), "level=INFO msg=registered aor=1001@example.org n=5 m=-5 "
+	log_info("registered", kv_s("aor", "1001@example.org"), kv_u("n", 5), kv_i("m", -5),
+	    kv_x("leg", 0xa1), kv_uuid("call", u), kv_s("none", NULL));
+	assert_string_equal(last_line(path),
+	    "level=INFO msg=registered aor=1001@example.org n=5 m=-5 "
 	    "leg=00000000000000a1 call=01020304-0506-0708-090a-0b0c0d0e0fff none=\"\"");
 	log_warning("two words");
 	assert_string_equal(last_line(path), "level=WARNING msg=\"two words\"");
@@ -84,7 +86,8 @@ a_value_cannot_break_out(void **state)
 {
 	(void)state;
 	log_info("x", kv_s("v", "a\nlevel=ERROR \"\\\x1b[31m\x7f\r\t"));
-	assert_string_equal(last_line(path), "level=INFO msg=x v=\"a\\nlevel=ERROR \\\"\\\\\\x1b[31m\\x7f\\r\\t\"");
+	assert_string_equal(last_line(path),
+	    "level=INFO msg=x v=\"a\\nlevel=ERROR \\\"\\\\\\x1b[31m\\x7f\\r\\t\"");
 	log_info("x", kv_s("v", "gr\xc3\xbc\xc3\x9f"));
 	assert_string_equal(last_line(path), "level=INFO msg=x v=\"gr\xc3\xbc\xc3\x9f\"");
 	/* No UTF-8: a lone byte, a cut sequence, a surrogate, an overlong form, a C1 control. */
@@ -176,14 +179,16 @@ a_bug_is_told_and_aborts(void **state)
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
-	assert_non_null(strstr(last_line(path), "level=ERROR msg=panic what=\"the impossible\" file=test/unit/log_test.c"));
+	assert_non_null(strstr(last_line(path),
+	    "level=ERROR msg=panic what=\"the impossible\" file=test/unit/log_test.c"));
 	if ((pid = fork()) == 0) {
 		close(STDERR_FILENO);
 		fatal("cannot bind %d", 5060);
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 1);
-	assert_string_equal(last_line(path), "level=ERROR msg=\"cannot start\" reason=\"cannot bind 5060\"");
+	assert_string_equal(last_line(path),
+	    "level=ERROR msg=\"cannot start\" reason=\"cannot bind 5060\"");
 }
 
 int
@@ -195,7 +200,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(a_long_line_is_cut, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_level_decides, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_rotated_file_is_left, setup, teardown),
-		cmocka_unit_test_setup_teardown(the_bucket_counts_what_it_holds_back, setup, teardown),
+		cmocka_unit_test_setup_teardown(the_bucket_counts_what_it_holds_back, setup,
+		    teardown),
 		cmocka_unit_test_setup_teardown(a_bug_is_told_and_aborts, setup, teardown),
 	};
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * For `make check OOM=1`: runs a step again and again, with its 1st, 2nd, ... allocation failing, until it gets through
- * without reaching the one that was to fail. The step must leave nothing behind when it fails (SAN=address shows leaks).
+ * For `make check OOM=1`: runs a step again and again, with its 1st, 2nd, ... allocation failing,
+ * until it gets through without reaching the one that was to fail. The step must leave nothing
+ * behind when it fails (SAN=address shows leaks).
  */
 #ifndef WARDEN_TEST_OOM_H
 #define WARDEN_TEST_OOM_H
