@@ -138,7 +138,7 @@ ext_of(struct load *l, const char *call_id)
 	char number[32];
 	unsigned run;
 
-	if (sscanf(call_id, "r%x-%31[^@]", &run, number) != 2 || run != l->run)
+	if (sscanf(call_id, "r%x-%31[^.]", &run, number) != 2 || run != l->run)
 		return NULL;
 	for (size_t i = 0; i < l->nexts; i++)
 		if (strcmp(l->exts[i].number, number) == 0)
