@@ -24,12 +24,13 @@ static int on_io(sd_event_source *source, int fd, uint32_t revents, void *arg);
 static int on_timer(sd_event_source *source, uint64_t usec, void *arg);
 
 void
-conn_params(const struct settings *s, const char *names[CONN_PARAMS], const char *values[CONN_PARAMS])
+conn_params(const char *host, const char *name, const char *user, const char *names[CONN_PARAMS],
+    const char *values[CONN_PARAMS])
 {
 	const char *const all[][2] = {
-		{ "host", s->database.host },
-		{ "dbname", s->database.name },
-		{ "user", s->database.user },
+		{ "host", host },
+		{ "dbname", name },
+		{ "user", user },
 		{ "application_name", "featured" },
 		{ "client_encoding", "UTF8" },
 		{ "options", "-c statement_timeout=60000 -c client_min_messages=warning -c search_path=public" },
@@ -112,7 +113,7 @@ tell_error(struct db *db, const char *why)
 		return;
 	str_copy(db->last_error, sizeof(db->last_error), line);
 	log_warning(db->was_up ? "the database is away; calls go on and records wait on disk" : "the database cannot be reached; it is tried again",
-	    kv_s("directory", db->settings->database.host), kv_s("why", line));
+	    kv_s("directory", db->host), kv_s("why", line));
 }
 
 void
@@ -147,7 +148,7 @@ conn_start(struct db *db)
 
 	if (db->backoff_us == 0)
 		db->backoff_us = BACKOFF_MIN_US;
-	conn_params(db->settings, names, values);
+	conn_params(db->host, db->name, db->user, names, values);
 	db->pg = PQconnectStartParams(names, values, 0);
 	if (db->pg == NULL || PQstatus(db->pg) == CONNECTION_BAD) {
 		conn_lost(db, db->pg != NULL ? PQerrorMessage(db->pg) : "out of memory");
@@ -232,7 +233,7 @@ up(struct db *db)
 	stop_timer(db);
 	db->backoff_us = BACKOFF_MIN_US;
 	db->last_error[0] = '\0';
-	log_info("the database is there", kv_s("name", db->settings->database.name), kv_i("schema", schema_version()));
+	log_info("the database is there", kv_s("name", db->name), kv_i("schema", schema_version()));
 	db->was_up = true;
 	queue_up(db);
 }

@@ -29,7 +29,8 @@ enum conn_state {
 };
 
 struct db {
-	const struct settings	*settings;
+	/* Copies: the settings are overwritten in place by a reload. */
+	char			 host[108], name[64], user[64];
 	sd_event		*event;
 	enum conn_state		 state;
 	PGconn			*pg;
@@ -53,7 +54,8 @@ struct db {
 
 /* PostgreSQL's parameters for these settings, both ended by NULL. */
 #define CONN_PARAMS 12
-void conn_params(const struct settings *s, const char *names[CONN_PARAMS], const char *values[CONN_PARAMS]);
+void conn_params(const char *host, const char *name, const char *user, const char *names[CONN_PARAMS],
+    const char *values[CONN_PARAMS]);
 
 /* conn.c */
 void conn_start(struct db *db);

@@ -155,28 +155,6 @@ db_value(const struct db_answer *answer, int row, int column)
 	return PQgetvalue((const PGresult *)answer->result, row, column);
 }
 
-int
-db_open(struct db **out, sd_event *event, const struct settings *settings)
-{
-	struct db *db = mem_new(sizeof(*db));
-	int r;
-
-	if (db == NULL)
-		return -ENOMEM;
-	db->settings = settings;
-	db->event = sd_event_ref(event);
-	db->queue_last = &db->queue;
-	if ((r = sd_event_add_defer(event, &db->kick, on_kick, db)) < 0) {
-		sd_event_unref(db->event);
-		free(db);
-		return r;
-	}
-	sd_event_source_set_enabled(db->kick, SD_EVENT_OFF);
-	conn_start(db);
-	*out = db;
-	return 0;
-}
-
 void
 db_close(struct db **out)
 {
@@ -195,15 +173,43 @@ db_close(struct db **out)
 	mem_free(out);
 }
 
+static bool
+take_settings(struct db *db, const struct settings *s)
+{
+	bool same = str_eq(db->host, s->database.host) && str_eq(db->name, s->database.name) && str_eq(db->user, s->database.user);
+
+	str_copy(db->host, sizeof(db->host), s->database.host);
+	str_copy(db->name, sizeof(db->name), s->database.name);
+	str_copy(db->user, sizeof(db->user), s->database.user);
+	return !same;
+}
+
+int
+db_open(struct db **out, sd_event *event, const struct settings *settings)
+{
+	struct db *db = mem_new(sizeof(*db));
+	int r;
+
+	if (db == NULL)
+		return -ENOMEM;
+	take_settings(db, settings);
+	db->event = sd_event_ref(event);
+	db->queue_last = &db->queue;
+	if ((r = sd_event_add_defer(event, &db->kick, on_kick, db)) < 0) {
+		sd_event_unref(db->event);
+		free(db);
+		return r;
+	}
+	sd_event_source_set_enabled(db->kick, SD_EVENT_OFF);
+	conn_start(db);
+	*out = db;
+	return 0;
+}
+
 void
 db_settings(struct db *db, const struct settings *settings)
 {
-	const struct settings *old = db->settings;
-	bool same = str_eq(old->database.host, settings->database.host) && str_eq(old->database.name, settings->database.name) &&
-	    str_eq(old->database.user, settings->database.user);
-
-	db->settings = settings;
-	if (!same)
+	if (take_settings(db, settings))
 		conn_lost(db, "the settings of the database have changed");
 }
 

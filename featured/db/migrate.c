@@ -78,7 +78,7 @@ db_migrate_main(const struct settings *settings, bool dry_run)
 	PGconn *pg;
 	bool ok;
 
-	conn_params(settings, names, values);
+	conn_params(settings->database.host, settings->database.name, settings->database.user, names, values);
 	pg = PQconnectdbParams(names, values, 0);
 	ok = PQstatus(pg) == CONNECTION_OK;
 	if (!ok)

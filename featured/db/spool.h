@@ -33,7 +33,10 @@ int spool_open(struct spool **out, sd_event *event, const char *state_dir, struc
 /* Waits (up to 5 s) until what is queued is on disk. */
 void spool_close(struct spool **s);
 
-/* A call has started: cdr has what is known then. Returns as spool_final(). */
+/*
+ * A call has started: cdr has what is known then. Again when it is answered (answer_ms set), so that a machine that dies in the call leaves a
+ * record that says so. Returns as spool_final().
+ */
 int spool_intent(struct spool *s, const struct cdr *cdr);
 
 /* A call is over. All of cdr is copied. A repeat is harmless. Returns 0, or -ENOBUFS / -ENOMEM: not taken, try again later. */

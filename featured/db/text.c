@@ -26,18 +26,23 @@ sequence(const unsigned char *p)
 	return len;
 }
 
+size_t
+text_utf8_one(struct buf *out, const char *s)
+{
+	size_t n = sequence((const unsigned char *)s);
+
+	if (n == 0)
+		buf_char(out, '?');
+	else
+		buf_add(out, s, n);
+	return n > 0 ? n : 1;
+}
+
 void
 text_utf8(struct buf *out, const char *s)
 {
-	while (*s != '\0') {
-		size_t n = sequence((const unsigned char *)s);
-
-		if (n == 0)
-			buf_char(out, '?');
-		else
-			buf_add(out, s, n);
-		s += n > 0 ? n : 1;
-	}
+	while (*s != '\0')
+		s += text_utf8_one(out, s);
 }
 
 void
@@ -73,15 +78,9 @@ text_array_str(struct buf *out, const char *s)
 	separate(out);
 	buf_char(out, '"');
 	while (*s != '\0') {
-		size_t n = sequence((const unsigned char *)s);
-
 		if (*s == '"' || *s == '\\')
 			buf_char(out, '\\');
-		if (n == 0)
-			buf_char(out, '?');
-		else
-			buf_add(out, s, n);
-		s += n > 0 ? n : 1;
+		s += text_utf8_one(out, s);
 	}
 	buf_char(out, '"');
 }

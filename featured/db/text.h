@@ -9,6 +9,9 @@
 /* Appends s with every byte that is not part of valid UTF-8 (RFC 3629) replaced by '?'. */
 void text_utf8(struct buf *out, const char *s);
 
+/* Appends the one character at s, cleaned in the same way; returns how many bytes of s it was. */
+size_t text_utf8_one(struct buf *out, const char *s);
+
 /* The same in place (the length stays). */
 void text_utf8_fix(char *s);
 
