@@ -6,7 +6,8 @@
 
 #define FRAME		160		/* 20 ms: the least step between two sources */
 #define TS_SLACK	RTP_CLOCK	/* a timestamp may run this far ahead of the clock */
-#define TS_BACK		(10 * RTP_CLOCK)	/* an event keeps the timestamp of its beginning, audio between may be later */
+#define TS_BACK		(RTP_CLOCK / 10)
+#define TS_BACK_EVENT	(60 * RTP_CLOCK)	/* an event keeps the timestamp of its beginning, audio goes on meanwhile */
 
 static uint32_t
 us_to_ts(uint64_t us)
@@ -150,16 +151,16 @@ tx_step(const struct rtp_tx *tx, uint64_t now_us)
 
 /* The timestamp neither went back while the sequence went on, nor ran away from the clock. */
 static bool
-ts_plausible(const struct rtp_tx *tx, const struct rtp *r, uint64_t now_us)
+ts_plausible(const struct rtp_tx *tx, const struct rtp *r, bool event, uint64_t now_us)
 {
 	int32_t step = (int32_t)(r->ts - tx->in_ts);
 	int64_t passed = now_us > tx->in_us ? (int64_t)us_to_ts(now_us - tx->in_us) : 0;
 
-	return step >= -TS_BACK && step <= passed + TS_SLACK;
+	return step >= -(event ? TS_BACK_EVENT : TS_BACK) && step <= passed + TS_SLACK;
 }
 
 bool
-rtp_tx_relay(struct rtp_tx *tx, struct rtp *r, uint64_t now_us)
+rtp_tx_relay(struct rtp_tx *tx, struct rtp *r, bool event, uint64_t now_us)
 {
 	uint16_t ahead = (uint16_t)(r->seq - tx->in_seq);
 	bool late = false, fresh = false;
@@ -170,7 +171,7 @@ rtp_tx_relay(struct rtp_tx *tx, struct rtp *r, uint64_t now_us)
 		late = ahead > UINT16_MAX - RTP_MAX_MISORDER;
 		fresh = !late;
 	} else {
-		fresh = !ts_plausible(tx, r, now_us);
+		fresh = !ts_plausible(tx, r, event, now_us);
 	}
 	if (fresh) {
 		/* Gaps in the numbers inside a run are loss; between runs there is none to tell of. */
@@ -182,18 +183,21 @@ rtp_tx_relay(struct rtp_tx *tx, struct rtp *r, uint64_t now_us)
 	}
 	if (!late) {
 		tx->in_seq = r->seq;
-		if (fresh || r->ts != tx->in_ts)	/* an event's packets share a timestamp while time passes */
+		if (fresh || !event) {	/* an event's packets share a timestamp while time passes */
+			tx->in_ts = r->ts;
 			tx->in_us = now_us;
-		tx->in_ts = r->ts;
+		}
 	}
 	r->seq = (uint16_t)(r->seq + tx->seq_delta);
 	r->ts += tx->ts_delta;
 	r->ssrc = tx->ssrc;
 	if (!late) {
 		tx->seq = r->seq;
-		tx->ts = r->ts;
+		if (fresh || !event) {
+			tx->ts = r->ts;
+			tx->last_us = now_us;
+		}
 	}
-	tx->last_us = now_us;
 	return fresh;
 }
 

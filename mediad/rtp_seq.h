@@ -51,10 +51,10 @@ int32_t rtp_rx_run_lost(const struct rtp_rx *rx);
 struct rtp_tx {
 	uint64_t	 packets;
 	uint64_t	 octets;	/* payload */
-	uint64_t	 last_us;	/* of the last packet sent; 0 never */
+	uint64_t	 last_us;	/* when ts was sent; 0 never */
 	uint64_t	 in_us;		/* when the run's timestamp last moved */
 	uint32_t	 ssrc;		/* ours, for the session's life */
-	uint32_t	 ts;		/* of the newest packet sent */
+	uint32_t	 ts;		/* of the newest packet of sound sent */
 	uint32_t	 in_ssrc;	/* of the run being relayed */
 	uint32_t	 in_ts;
 	uint32_t	 ts_delta;	/* out = in + delta */
@@ -73,9 +73,10 @@ void rtp_tx_break(struct rtp_tx *tx);
 /*
  * Renumbers r (seq, ts, ssrc, and the marker at the beginning of a run) for the way out. Loss and reordering on the way in
  * stay visible; a new SSRC, a jump of the sequence or a timestamp that starts again do not.
+ * event: it is telephone-event, whose timestamp stands still.
  * Returns true when the deltas changed (worth a checkpoint).
  */
-bool rtp_tx_relay(struct rtp_tx *tx, struct rtp *r, uint64_t now_us);
+bool rtp_tx_relay(struct rtp_tx *tx, struct rtp *r, bool event, uint64_t now_us);
 
 /* A packet of the run is not passed on, and this is not to look like loss. Same arguments; r is left alone. */
 void rtp_tx_skip(struct rtp_tx *tx, const struct rtp *r);

@@ -114,7 +114,7 @@ relay(struct worker *w, struct stream *d, unsigned kind, struct rtp *r, uint64_t
 		return false;
 	}
 	r->pt = pt;
-	if (rtp_tx_relay(&d->st.tx, r, now_us))
+	if (rtp_tx_relay(&d->st.tx, r, kind == RX_EVENT, now_us))
 		stream_save(w, d);
 	rtp_write_head(head, r);
 	stream_send(w, d, head, RTP_HEAD_LEN + r->len);
