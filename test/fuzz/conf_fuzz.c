@@ -3,8 +3,9 @@
  * Settings from any text: no crash, no leak; what is taken prints, and an error always names file
  * and line. The first byte decides whether the rest is a file or an override.
  *
- * links: common/conf/conf.c common/conf/node.c common/conf/value.c common/conf/print.c
- * common/base/buf.c common/base/mem.c common/base/str.c common/base/log.c common/base/clock.c
+ * links: common/conf/conf.c common/conf/bind.c common/conf/node.c common/conf/value.c
+ * common/conf/print.c common/base/buf.c common/base/mem.c common/base/str.c common/base/log.c
+ * common/base/clock.c
  */
 #include <sys/mman.h>
 

@@ -3,7 +3,7 @@
  * The checkpoint: what calls live in. Kills at any instruction, torn copies, poisoned records,
  * other layouts, damaged files.
  *
- * links: common/base/ckpt.c common/base/log.c common/base/clock.c common/base/str.c
+ * links: common/base/ckpt.c common/base/ckpt_file.c common/base/log.c common/base/clock.c common/base/str.c
  * common/base/mem.c
  */
 #include <setjmp.h>

@@ -3,8 +3,9 @@
  * Settings: each kind of error with its exact FILE:LINE, defaults, lists, overrides, what -n
  * prints.
  *
- * links: common/conf/conf.c common/conf/node.c common/conf/value.c common/conf/print.c
- * common/base/buf.c common/base/mem.c common/base/str.c common/base/log.c common/base/clock.c
+ * links: common/conf/conf.c common/conf/bind.c common/conf/node.c common/conf/value.c
+ * common/conf/print.c common/base/buf.c common/base/mem.c common/base/str.c common/base/log.c
+ * common/base/clock.c
  */
 #include <setjmp.h>
 #include <stdarg.h>

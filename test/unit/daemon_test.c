@@ -5,8 +5,8 @@
  * read back.
  *
  * links: common/daemon/daemon.c common/daemon/drop.c common/daemon/fds.c common/daemon/sandbox.c
- * common/conf/conf.c common/conf/node.c common/conf/value.c common/conf/print.c common/base/buf.c
- * common/base/mem.c common/base/str.c common/base/log.c common/base/clock.c
+ * common/conf/conf.c common/conf/bind.c common/conf/node.c common/conf/value.c common/conf/print.c
+ * common/base/buf.c common/base/mem.c common/base/str.c common/base/log.c common/base/clock.c
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -9,8 +9,8 @@
  * featured/call/resync.c featured/call/session.c featured/call/store.c featured/call/timers.c featured/call/trace.c
  * featured/app/app.c featured/app/dial.c featured/app/echo.c featured/app/announce.c featured/app/branch.c
  * featured/app/originate.c featured/route/dialplan.c featured/route/pattern.c featured/settings.c
- * common/conf/conf.c common/conf/node.c common/conf/value.c common/conf/print.c
- * common/base/ckpt.c common/base/log.c common/base/mem.c common/base/buf.c common/base/str.c common/base/id.c
+ * common/conf/conf.c common/conf/bind.c common/conf/node.c common/conf/value.c common/conf/print.c
+ * common/base/ckpt.c common/base/ckpt_file.c common/base/log.c common/base/mem.c common/base/buf.c common/base/str.c common/base/id.c
  * common/base/clock.c common/base/addr.c common/ipc/msg.c common/ipc/wire.c
  * libs: yaml-0.1 libcrypto
  */
