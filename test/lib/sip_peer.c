@@ -2,7 +2,7 @@
 /*
  * Stands in for featured in tests of sipd alone: takes every registration and every call, dials the newest binding of
  * the called user, and passes SDP through, both ways and unread. Keeps its state over sipd's restarts, not over its own.
- * usage: sip_peer RUN_DIR [-a]   -a: challenge nothing, log every message's text form to stderr
+ * usage: sip_peer RUN_DIR [-a] [-c]   -a: log every message's text form to stderr; -c: challenge who sends no credentials (any will do)
  */
 #include <systemd/sd-event.h>
 
@@ -49,6 +49,7 @@ static struct {
 	struct msg_reg_contact	 contact;
 	bool			 have_contact;
 	bool			 verbose;
+	bool			 challenge;
 } self;
 
 static struct half *
@@ -84,6 +85,10 @@ on_offered(const struct msg_leg_offered *m)
 	struct half *a, *b;
 	struct binding *to;
 
+	if (self.challenge && !m->auth_present) {
+		say(MSG_leg_challenge, &(struct msg_leg_challenge){ .leg = m->leg, .realm = "warden", .nonce = "n" });
+		return;
+	}
 	say(MSG_leg_taken, &(struct msg_leg_taken){ .leg = m->leg });
 	if (half_find(m->leg) != NULL)
 		return;
@@ -190,6 +195,11 @@ on_register(struct ipc_peer *peer, const struct ipc_msg *msg)
 	const struct msg_reg_request *r = msg->body;
 	struct binding *b;
 
+	if (self.challenge && !r->auth_present) {
+		self.have_contact = false;
+		ipc_reply(peer, msg->id, MSG_reg_challenge, &(struct msg_reg_challenge){ .realm = "warden", .nonce = "n" });
+		return;
+	}
 	HASH_FIND_STR(self.bindings, r->aor_user, b);
 	if (self.have_contact) {
 		if (b == NULL) {
@@ -301,8 +311,11 @@ main(int argc, char **argv)
 	sd_event *event;
 
 	if (argc < 2)
-		fatal("usage: %s RUN_DIR [-a]", argv[0]);
-	self.verbose = argc > 2;
+		fatal("usage: %s RUN_DIR [-a] [-c]", argv[0]);
+	for (int i = 2; i < argc; i++) {
+		self.verbose |= str_eq(argv[i], "-a");
+		self.challenge |= str_eq(argv[i], "-c");
+	}
 	log_open("sip_peer");
 	str_format(path, sizeof(path), "%s/featured.sock", argv[1]);
 	if (sd_event_default(&event) < 0 || ipc_listen(&self.server, event, IPC_FEATURED, path, -1, ids, &handler) < 0)
