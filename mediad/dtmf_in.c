@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* Keys out of telephone-event packets, see dtmf_in.h. Called by stream_in.c; the packets themselves are relayed all the same. */
+/*
+ * Keys out of telephone-event packets, see dtmf_in.h. Called by stream_in.c; the packets themselves
+ * are relayed all the same.
+ */
 #include "mediad/dtmf_in.h"
 
 #define KEYS		16
@@ -14,7 +17,8 @@ tell(struct dtmf_in *d)
 	uint32_t ms = (uint32_t)d->before + MS(d->duration);
 
 	d->open = 0;
-	return (struct dtmf_key){ .digit = keys[d->event], .ms = ms > UINT16_MAX ? UINT16_MAX : (uint16_t)ms };
+	return (struct dtmf_key){ .digit = keys[d->event],
+		.ms = ms > UINT16_MAX ? UINT16_MAX : (uint16_t)ms };
 }
 
 unsigned
@@ -25,7 +29,8 @@ dtmf_in_packet(struct dtmf_in *d, const struct rtp *r, uint64_t now_us, struct d
 	bool end, same;
 	unsigned n = 0;
 
-	if (r->len < 4 || r->payload[0] >= KEYS)	/* flash and the tones of modems are no keys */
+	/* flash and the tones of modems are no keys */
+	if (r->len < 4 || r->payload[0] >= KEYS)
 		return 0;
 	event = r->payload[0];
 	end = r->payload[1] & 0x80;
@@ -35,7 +40,8 @@ dtmf_in_packet(struct dtmf_in *d, const struct rtp *r, uint64_t now_us, struct d
 	if (same && (int32_t)(r->ts - d->ts) < 0 && (int32_t)(r->ts - d->ts) > -(10 * RTP_CLOCK))
 		return 0;				/* a late one of an event that is over */
 	if (!same || r->ts != d->ts) {
-		bool segment = same && event == d->event && d->duration >= SEGMENT_FULL && r->ts == d->ts + d->duration;
+		bool segment = same && event == d->event && d->duration >= SEGMENT_FULL &&
+		    r->ts == d->ts + d->duration;
 
 		if (!segment) {
 			if (d->open)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Keys pressed, out of telephone-event packets (RFC 4733): each key once, whatever of the event is lost, repeated or late.
- * Pure and plain data; lives in the checkpoint (layout fixed).
+ * Keys pressed, out of telephone-event packets (RFC 4733): each key once, whatever of the event is
+ * lost, repeated or late. Pure and plain data; lives in the checkpoint (layout fixed).
  */
 #ifndef WARDEN_MEDIAD_DTMF_IN_H
 #define WARDEN_MEDIAD_DTMF_IN_H
@@ -31,8 +31,12 @@ struct dtmf_key {
 	uint16_t	ms;
 };
 
-/* Up to two keys: the one before, whose end was lost, and this one. Returns how many of out[2] were filled. */
-unsigned dtmf_in_packet(struct dtmf_in *d, const struct rtp *r, uint64_t now_us, struct dtmf_key out[2]);
+/*
+ * Up to two keys: the one before, whose end was lost, and this one. Returns how many of out[2] were
+ * filled.
+ */
+unsigned dtmf_in_packet(struct dtmf_in *d, const struct rtp *r, uint64_t now_us,
+    struct dtmf_key out[2]);
 
 /* Called now and then: an event whose end never came. Returns true with *out. */
 bool dtmf_in_timeout(struct dtmf_in *d, uint64_t now_us, struct dtmf_key *out);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What featured says, to be done at once and in order; failures are answered by media_failed, SDP by media_sdp. The protocol is told in
- * common/ipc/schema/media.def. Decides nothing: session.c does.
+ * What featured says, to be done at once and in order; failures are answered by media_failed, SDP
+ * by media_sdp. The protocol is told in common/ipc/schema/media.def. Decides nothing: session.c
+ * does.
  */
 #include <errno.h>
 #include <string.h>
@@ -13,19 +14,24 @@
 #include "mediad/to_featured.h"
 
 static void
-failed(struct mediad *m, struct ipc_peer *peer, uint64_t session, uint16_t command, int status, const char *reason)
+failed(struct mediad *m, struct ipc_peer *peer, uint64_t session, uint16_t command, int status,
+    const char *reason)
 {
-	struct msg_media_failed out = { .session = session, .command = command, .status = (uint16_t)status };
+	struct msg_media_failed out = {
+		.session = session, .command = command, .status = (uint16_t)status
+	};
 	const struct ipc_def *def = ipc_def(command);
 
 	str_copy(out.reason, sizeof(out.reason), reason);
 	log_limited(&m->bucket, LL_WARNING, "command refused", kv_x("session", session),
-	    kv_s("command", def == NULL ? "" : def->name), kv_i("status", status), kv_s("reason", reason));
+	    kv_s("command", def == NULL ? "" : def->name), kv_i("status", status),
+	    kv_s("reason", reason));
 	ipc_send(peer, MSG_media_failed, &out);
 }
 
 static void
-send_sdp(struct mediad *m, struct ipc_peer *peer, uint64_t id, enum media_sdp_kind kind, const char *text, size_t len)
+send_sdp(struct mediad *m, struct ipc_peer *peer, uint64_t id, enum media_sdp_kind kind,
+    const char *text, size_t len)
 {
 	struct msg_media_sdp out = { .session = id, .kind = (uint8_t)kind };
 	struct session *s = session_find(m, id);
@@ -106,9 +112,13 @@ do_reload(struct mediad *m, struct ipc_peer *peer, uint32_t request)
 		ipc_reply(peer, request, MSG_done, &(struct msg_done){});
 }
 
-/* Commands that make nothing and fail with one status and reason. Returns false when msg is none of them. */
+/*
+ * Commands that make nothing and fail with one status and reason. Returns false when msg is none of
+ * them.
+ */
 static bool
-plain_command(struct mediad *m, const struct ipc_msg *msg, uint64_t *id, int *r, const char **reason)
+plain_command(struct mediad *m, const struct ipc_msg *msg, uint64_t *id, int *r,
+    const char **reason)
 {
 	const union ipc_any *b = msg->body;
 
@@ -191,7 +201,8 @@ from_featured(void *arg, struct ipc_peer *peer, const struct ipc_msg *msg)
 			do_reload(m, peer, msg->flags & IPC_REQUEST ? msg->id : 0);
 			break;
 		default:	/* a number, not an enum: of a newer featured */
-			log_limited(&m->bucket, LL_WARNING, "message not known", kv_u("type", msg->type));
+			log_limited(&m->bucket, LL_WARNING, "message not known",
+			    kv_u("type", msg->type));
 			break;
 		}
 	}

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* G.711, see g711.h. The two conversion tables follow ITU-T G.711 by way of the nearest linear value. */
+/*
+ * G.711, see g711.h. The two conversion tables follow ITU-T G.711 by way of the nearest linear
+ * value.
+ */
 #include "mediad/g711.h"
 
 #define ULAW_BIAS	0x84
@@ -45,7 +48,8 @@ uint8_t
 g711_alaw_encode(int16_t pcm)
 {
 	unsigned sign = pcm >= 0 ? 0x80 : 0;
-	unsigned v = (pcm >= 0 ? (unsigned)pcm : (unsigned)(-(int)pcm - 1)) >> 3;	/* 13 bits with the sign */
+	/* 13 bits with the sign */
+	unsigned v = (pcm >= 0 ? (unsigned)pcm : (unsigned)(-(int)pcm - 1)) >> 3;
 	unsigned seg = segment(v, 4), out;
 
 	if (seg > 7)

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* G.711 (ITU-T): mu-law and A-law samples, to and from 16-bit linear, and between each other. Pure arithmetic and tables. */
+/*
+ * G.711 (ITU-T): mu-law and A-law samples, to and from 16-bit linear, and between each other. Pure
+ * arithmetic and tables.
+ */
 #ifndef WARDEN_MEDIAD_G711_H
 #define WARDEN_MEDIAD_G711_H
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The I/O backend of io.h on plain sockets: one descriptor per port, edge-triggered epoll, recvmmsg until the socket is
- * empty. Waking up for each packet is what costs most, so a busy thread first sleeps a little and then finds many sockets
- * ready at once; a quiet one does not, and adds no latency.
+ * The I/O backend of io.h on plain sockets: one descriptor per port, edge-triggered epoll, recvmmsg
+ * until the socket is empty. Waking up for each packet is what costs most, so a busy thread first
+ * sleeps a little and then finds many sockets ready at once; a quiet one does not, and adds no
+ * latency.
  */
 #include "mediad/io.h"
 
@@ -25,7 +26,8 @@
 #define BUSY_PER_MS	12		/* packets per millisecond from which sleeping pays */
 #define GATHER_PACKETS	24		/* what a sleep should bring */
 #define RATE_WINDOW_US	20000
-#define RCVBUF		(128 * 1024)	/* more than a second of G.711, with the kernel's own overhead */
+/* more than a second of G.711, with the kernel's own overhead */
+#define RCVBUF		(128 * 1024)
 
 struct io_port {
 	void		*arg;
@@ -129,7 +131,8 @@ io_new(struct io **out, io_recv_cb *recv, void *ctx)
 	io->ctx = ctx;
 	io->ep = epoll_create1(EPOLL_CLOEXEC);
 	io->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	if (io->ep == -1 || io->wake_fd == -1 || epoll_ctl(io->ep, EPOLL_CTL_ADD, io->wake_fd, &ev) == -1) {
+	if (io->ep == -1 || io->wake_fd == -1 ||
+	    epoll_ctl(io->ep, EPOLL_CTL_ADD, io->wake_fd, &ev) == -1) {
 		error = errno;
 		io_free(&io);
 		return -error;
@@ -180,15 +183,19 @@ io_detach(struct io *io, struct io_port *port)
 	port->arg = NULL;
 }
 
-/* One packet, the usual case. A connected socket first tells of an ICMP error for an earlier packet: once more, then. */
+/*
+ * One packet, the usual case. A connected socket first tells of an ICMP error for an earlier
+ * packet: once more, then.
+ */
 static void
 send_one(struct io *io, struct io_port *port)
 {
 	const struct msghdr *m = &io->out[0].msg_hdr;
 	ssize_t n;
 
-	n = m->msg_name == NULL ? send(port->fd, io->out_iov[0].iov_base, io->out_iov[0].iov_len, MSG_NOSIGNAL) :
-	    sendmsg(port->fd, m, MSG_NOSIGNAL);
+	n = m->msg_name == NULL
+	    ? send(port->fd, io->out_iov[0].iov_base, io->out_iov[0].iov_len, MSG_NOSIGNAL)
+	    : sendmsg(port->fd, m, MSG_NOSIGNAL);
 	if (n == -1 && (errno == ECONNREFUSED || errno == EHOSTUNREACH || errno == ENETUNREACH))
 		n = sendmsg(port->fd, m, MSG_NOSIGNAL);
 	if (n == -1)
@@ -254,13 +261,14 @@ drain(struct io *io, struct io_port *port, uint64_t now_us)
 	do {
 		for (i = 0; i < BATCH; i++) {
 			io->in[i].msg_hdr.msg_name = port->connected ? NULL : &io->in_from[i];
-			io->in[i].msg_hdr.msg_namelen = port->connected ? 0 : sizeof(io->in_from[i]);
+			io->in[i].msg_hdr.msg_namelen = port->connected ? 0
+			                                                : sizeof(io->in_from[i]);
 		}
 		n = recvmmsg(port->fd, io->in, BATCH, MSG_DONTWAIT, NULL);
 		if (n == -1) {
 			if (errno == EAGAIN || errno == EINTR)
 				break;
-			n = 0;		/* an ICMP error of an earlier send: taken off by this call */
+			n = 0;	/* an ICMP error of an earlier send: taken off by this call */
 			if (++total > BATCH)
 				break;
 			continue;
@@ -280,7 +288,8 @@ drain(struct io *io, struct io_port *port, uint64_t now_us)
 		if (total >= PORT_TURN) {
 			struct epoll_event ev = { .events = EPOLLIN | EPOLLET, .data.ptr = port };
 
-			epoll_ctl(io->ep, EPOLL_CTL_MOD, port->fd, &ev);	/* tells again of what is left */
+			/* tells again of what is left */
+			epoll_ctl(io->ep, EPOLL_CTL_MOD, port->fd, &ev);
 			break;
 		}
 	} while (n == BATCH || n == 0);
@@ -335,7 +344,8 @@ poll_ready(struct io *io, uint64_t until_us)
 	}
 	n = epoll_pwait2(io->ep, io->events, EVENTS, tp, NULL);
 	if (n == -1 && errno == ENOSYS)		/* a kernel before 5.11 */
-		n = epoll_wait(io->ep, io->events, EVENTS, until_us == 0 ? -1 : (int)((left_us + 999) / 1000));
+		n = epoll_wait(io->ep, io->events, EVENTS,
+		    until_us == 0 ? -1 : (int)((left_us + 999) / 1000));
 	return n;
 }
 
@@ -351,9 +361,13 @@ io_wait(struct io *io, uint64_t until_us)
 	n = poll_ready(io, until_us);
 	now_us = clock_mono_us();
 	io->nready = n > 0 ? n : 0;
-	/* Before the caller looks for what it was woken for: a wake-up after this is for the next wait. */
+	/*
+	 * Before the caller looks for what it was woken for: a wake-up after this is for the next
+	 * wait.
+	 */
 	for (i = 0; i < io->nready; i++) {
-		if (io->events[i].data.ptr == NULL && read(io->wake_fd, &value, sizeof(value)) == -1)
+		if (io->events[i].data.ptr == NULL &&
+		    read(io->wake_fd, &value, sizeof(value)) == -1)
 			break;
 	}
 	io->last_us = now_us;

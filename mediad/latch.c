@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: ISC */
-/* Learning a symmetric source and holding it, see latch.h. Called for each RTP packet of a socket that is not connected. */
+/*
+ * Learning a symmetric source and holding it, see latch.h. Called for each RTP packet of a socket
+ * that is not connected.
+ */
 #include "mediad/latch.h"
 
 #include <string.h>
 
-#define SEQ_FIT_MAX	15000	/* five minutes at 50 packets/s: how far a lost source may have gone on */
+/* five minutes at 50 packets/s: how far a lost source may have gone on */
+#define SEQ_FIT_MAX	15000
 
 static bool
 known(const union addr *a)
@@ -22,7 +26,8 @@ latch_sdp(struct latch *l, const union addr *sdp)
 		sdp = &none;
 	if (known(sdp) == known(&l->sdp) && (!known(sdp) || addr_eq(sdp, &l->sdp)))
 		return false;
-	if (!known(sdp))	/* hold by 0.0.0.0: nothing is to be sent, but the source stays who it is */
+	/* hold by 0.0.0.0: nothing is to be sent, but the source stays who it is */
+	if (!known(sdp))
 		return false;
 	l->sdp = *sdp;
 	l->cand = none;
@@ -46,7 +51,8 @@ rank_of(const struct latch *l, const union addr *from)
 }
 
 static void
-lock(struct latch *l, const union addr *from, const struct rtp *r, enum latch_rank rank, uint64_t now_us)
+lock(struct latch *l, const union addr *from, const struct rtp *r, enum latch_rank rank,
+    uint64_t now_us)
 {
 	l->locked = *from;
 	l->rank = rank;
@@ -59,8 +65,8 @@ lock(struct latch *l, const union addr *from, const struct rtp *r, enum latch_ra
 }
 
 /*
- * Counts the packets in sequence of whoever is on trial. Another one takes its place when it has stopped or ranks lower. Returns 0 for
- * one who has to wait.
+ * Counts the packets in sequence of whoever is on trial. Another one takes its place when it has
+ * stopped or ranks lower. Returns 0 for one who has to wait.
  */
 static unsigned
 trial(struct latch *l, const union addr *from, const struct rtp *r, uint64_t now_us)
@@ -73,7 +79,8 @@ trial(struct latch *l, const union addr *from, const struct rtp *r, uint64_t now
 		} else {
 			l->cand_count = 1;
 		}
-	} else if (known(&l->cand) && !addr_eq(from, &l->cand) && now_us - l->cand_us < LATCH_TRIAL_US &&
+	} else if (known(&l->cand) && !addr_eq(from, &l->cand) &&
+	    now_us - l->cand_us < LATCH_TRIAL_US &&
 	    (!known(&l->sdp) || rank_of(l, from) <= rank_of(l, &l->cand))) {
 		return 0;
 	} else {
@@ -90,7 +97,8 @@ trial(struct latch *l, const union addr *from, const struct rtp *r, uint64_t now
 static bool
 continues(const struct latch *l, const struct rtp *r, uint64_t now_us)
 {
-	return latch_lost(l, now_us) && r->ssrc == l->ssrc && (uint16_t)(r->seq - l->seq - 1) < SEQ_FIT_MAX;
+	return latch_lost(l, now_us) && r->ssrc == l->ssrc &&
+	    (uint16_t)(r->seq - l->seq - 1) < SEQ_FIT_MAX;
 }
 
 static enum latch_verdict
@@ -100,7 +108,7 @@ unlocked_packet(struct latch *l, const union addr *from, const struct rtp *r, ui
 	enum latch_rank rank;
 	unsigned n;
 
-	if (!known(&l->sdp)) {		/* media before the answer: hear it, learn when SDP is there */
+	if (!known(&l->sdp)) {	/* media before the answer: hear it, learn when SDP is there */
 		return trial(l, from, r, now_us) > 0 ? LATCH_ACCEPTED : LATCH_REFUSED;
 	}
 	rank = rank_of(l, from);
@@ -109,7 +117,7 @@ unlocked_packet(struct latch *l, const union addr *from, const struct rtp *r, ui
 		return LATCH_LEARNED;
 	}
 	if (former && known(&l->cand) && !addr_eq(from, &l->cand))
-		return LATCH_ACCEPTED;		/* the last packets of before do not disturb the trial */
+		return LATCH_ACCEPTED;	/* the last packets of before do not disturb the trial */
 	n = trial(l, from, r, now_us);
 	if (n == 0)
 		return LATCH_REFUSED;
@@ -133,7 +141,8 @@ latch_packet(struct latch *l, const union addr *from, const struct rtp *r, uint6
 		return LATCH_ACCEPTED;
 	}
 	rank = known(&l->sdp) ? rank_of(l, from) : LATCH_OTHER;
-	if (rank == LATCH_EXACT || (rank > (enum latch_rank)l->rank && now_us - l->locked_us < LATCH_WINDOW_US)) {
+	if (rank == LATCH_EXACT ||
+	    (rank > (enum latch_rank)l->rank && now_us - l->locked_us < LATCH_WINDOW_US)) {
 		if (rank != LATCH_EXACT && trial(l, from, r, now_us) < LATCH_PROOF)
 			return LATCH_REFUSED;
 		lock(l, from, r, rank, now_us);

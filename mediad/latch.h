@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Where a session's RTP comes from. SDP often names an address that nothing comes from (NAT), so the source is learned from
- * what arrives, once per negotiation, and then held: a stranger who sends to the port is neither heard nor sent to (the
- * attack known as RTP bleed). Pure and plain data: it lives in the checkpoint (no pointers, layout fixed).
+ * Where a session's RTP comes from. SDP often names an address that nothing comes from (NAT), so
+ * the source is learned from what arrives, once per negotiation, and then held: a stranger who
+ * sends to the port is neither heard nor sent to (the attack known as RTP bleed). Pure and plain
+ * data: it lives in the checkpoint (no pointers, layout fixed).
  *
- * Rules. The address that SDP named is trusted at once and for good. Another one is learned after LATCH_PROOF packets in
- * sequence of one SSRC; the first LATCH_WINDOW_US after that, a better one (SDP's own; SDP's IP with another port) may still
- * replace it. After that nobody does, unless SDP changes, or the source was silent for LATCH_LOST_US and the packets go on
- * with the same SSRC and a sequence number that fits (a NAT that changed its mind; a stranger cannot guess these 48 bits).
- * After SDP changed, the source of before is heard until another one is learned, but to be learned again it has to prove itself for a second.
+ * Rules. The address that SDP named is trusted at once and for good. Another one is learned after
+ * LATCH_PROOF packets in sequence of one SSRC; the first LATCH_WINDOW_US after that, a better one
+ * (SDP's own; SDP's IP with another port) may still replace it. After that nobody does, unless SDP
+ * changes, or the source was silent for LATCH_LOST_US and the packets go on with the same SSRC and
+ * a sequence number that fits (a NAT that changed its mind; a stranger cannot guess these 48 bits).
+ * After SDP changed, the source of before is heard until another one is learned, but to be learned
+ * again it has to prove itself for a second.
  */
 #ifndef WARDEN_MEDIAD_LATCH_H
 #define WARDEN_MEDIAD_LATCH_H
@@ -23,7 +26,8 @@
 #define LATCH_PROOF_FORMER	50
 #define LATCH_WINDOW_US		2000000
 #define LATCH_LOST_US		2500000
-#define LATCH_TRIAL_US		200000	/* who is on trial and silent for this long loses its place */
+/* who is on trial and silent for this long loses its place */
+#define LATCH_TRIAL_US		200000
 
 enum latch_rank {
 	LATCH_NONE = 0,
@@ -55,11 +59,15 @@ enum latch_verdict {
 	LATCH_LEARNED,		/* accepted, and locked is new: send there from now on */
 };
 
-/* SDP names this address (family 0 or "any": none). Starts over when it differs from the last one. Returns true then. */
+/*
+ * SDP names this address (family 0 or "any": none). Starts over when it differs from the last one.
+ * Returns true then.
+ */
 bool latch_sdp(struct latch *l, const union addr *sdp);
 
 /* A valid RTP packet r came from `from`. */
-enum latch_verdict latch_packet(struct latch *l, const union addr *from, const struct rtp *r, uint64_t now_us);
+enum latch_verdict latch_packet(struct latch *l, const union addr *from, const struct rtp *r,
+    uint64_t now_us);
 
 /* The locked source is final as far as addresses go: the kernel may filter (a connected socket). */
 bool latch_final(const struct latch *l, uint64_t now_us);

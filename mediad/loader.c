@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The loader thread of sound.h: finds, reads and decodes sound files, so that neither the packet path nor the main thread waits for a
- * disk. Keeps what it decoded while it fits into the cache; a file that changed is read again.
+ * The loader thread of sound.h: finds, reads and decodes sound files, so that neither the packet
+ * path nor the main thread waits for a disk. Keeps what it decoded while it fits into the cache; a
+ * file that changed is read again.
  */
 #include <sys/queue.h>
 #include <sys/stat.h>
@@ -49,7 +50,8 @@ struct loader {
 	struct log_bucket	 bucket;
 };
 
-static const char *const extensions[] = { "", ".wav", ".flac", ".ogg", ".opus", ".mp3", ".sln", ".ulaw", ".alaw", ".gsm", NULL };
+static const char *const extensions[] = { "", ".wav", ".flac", ".ogg", ".opus", ".mp3", ".sln",
+	".ulaw", ".alaw", ".gsm", NULL };
 
 /* Relative, and not out of the directory. */
 static bool
@@ -72,8 +74,8 @@ find(const struct loader *l, const char *path, char *full, struct stat *st)
 {
 	for (size_t d = 0; d < l->conf.ndirs; d++) {
 		for (const char *const *e = extensions; *e != NULL; e++) {
-			if (str_format(full, PATH_LEN, "%s/%s%s", l->conf.dirs[d], path, *e) && stat(full, st) == 0 &&
-			    S_ISREG(st->st_mode))
+			if (str_format(full, PATH_LEN, "%s/%s%s", l->conf.dirs[d], path, *e) &&
+			    stat(full, st) == 0 && S_ISREG(st->st_mode))
 				return true;
 		}
 	}
@@ -140,7 +142,8 @@ load(struct loader *l, const char *path)
 	struct stat st;
 
 	if (str_starts(path, "tone:")) {
-		if ((s = from_cache(l, path, NULL)) == NULL && (s = sound_tone(path + strlen("tone:"))) != NULL)
+		if ((s = from_cache(l, path, NULL)) == NULL &&
+		    (s = sound_tone(path + strlen("tone:"))) != NULL)
 			to_cache(l, path, NULL, s);
 		return s;
 	}
@@ -152,7 +155,8 @@ load(struct loader *l, const char *path)
 			return s;
 		}
 	}
-	log_limited(&l->bucket, LL_WARNING, "sound cannot be played", kv_s("path", path), kv_s("reason", why));
+	log_limited(&l->bucket, LL_WARNING, "sound cannot be played", kv_s("path", path),
+	    kv_s("reason", why));
 	return NULL;
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * mediad: reads and writes SDP, and carries the RTP of all calls. featured tells it what to do; it decides nothing about calls. The main
- * thread has IPC, SDP, ports and sessions; workers have the packets; a loader thread has the sound files.
+ * mediad: reads and writes SDP, and carries the RTP of all calls. featured tells it what to do; it
+ * decides nothing about calls. The main thread has IPC, SDP, ports and sessions; workers have the
+ * packets; a loader thread has the sound files.
  */
 #include <sys/eventfd.h>
 #include <sys/resource.h>
@@ -32,7 +33,9 @@ static void
 loaded(void *arg, const struct loader_result *r)
 {
 	struct mediad *m = arg;
-	struct ev ev = { .type = EV_LOADED, .session = r->session, .number = r->play, .sound = r->sound };
+	struct ev ev = {
+		.type = EV_LOADED, .session = r->session, .number = r->play, .sound = r->sound
+	};
 	uint64_t one = 1;
 	int pushed = queue_push(&m->events, &ev);
 
@@ -73,7 +76,8 @@ on_gauges(sd_event_source *source, uint64_t usec, void *arg)
 }
 
 static void
-open_checkpoint(struct ckpt **out, const struct mediad *m, const char *name, uint32_t magic, size_t size, size_t tail)
+open_checkpoint(struct ckpt **out, const struct mediad *m, const char *name, uint32_t magic,
+    size_t size, size_t tail)
 {
 	char path[300];
 	int r;
@@ -104,7 +108,8 @@ start_workers(struct mediad *m)
 		.events_fd = m->events_fd,
 		.silent_ms = (uint32_t)m->settings.server.silence_s * 1000,
 	};
-	unsigned n = m->settings.server.workers > 0 ? (unsigned)m->settings.server.workers : count_cores();
+	unsigned n = m->settings.server.workers > 0 ? (unsigned)m->settings.server.workers
+	                                            : count_cores();
 	int r;
 
 	m->workers = mem_must(n * sizeof(*m->workers));
@@ -118,7 +123,9 @@ static void
 start_loader(struct mediad *m)
 {
 	/* Its directories are those of the start: the thread reads them without asking. */
-	struct loader_conf conf = { .ndirs = m->settings.sounds.directories.n, .done = loaded, .arg = m };
+	struct loader_conf conf = {
+		.ndirs = m->settings.sounds.directories.n, .done = loaded, .arg = m
+	};
 	const char **dirs = mem_must((conf.ndirs + 1) * sizeof(*dirs));
 	int r;
 
@@ -135,7 +142,8 @@ start_loader(struct mediad *m)
 static void
 open_ports(struct mediad *m)
 {
-	if (port_line_new(&m->ports, (uint16_t)m->settings.server.rtp_first, (uint16_t)m->settings.server.rtp_last) < 0)
+	if (port_line_new(&m->ports, (uint16_t)m->settings.server.rtp_first,
+	        (uint16_t)m->settings.server.rtp_last) < 0)
 		fatal("out of memory");
 }
 
@@ -149,7 +157,8 @@ open_events(struct mediad *m)
 	if (m->events_fd == -1)
 		fatal("eventfd: %s", strerror(errno));
 	if ((r = sd_event_add_io(m->daemon.event, NULL, m->events_fd, EPOLLIN, on_events, m)) < 0 ||
-	    (r = sd_event_add_time_relative(m->daemon.event, &m->gauges, CLOCK_MONOTONIC, GAUGES_US, 0, on_gauges, m)) < 0)
+	    (r = sd_event_add_time_relative(m->daemon.event, &m->gauges, CLOCK_MONOTONIC, GAUGES_US,
+	         0, on_gauges, m)) < 0)
 		fatal("event loop: %s", strerror(-r));
 	m->closed = mem_must(MEDIAD_CLOSED * sizeof(*m->closed));
 }
@@ -174,10 +183,13 @@ on_reload(struct daemon *d, void *new_settings)
 	struct mediad *m = (struct mediad *)((char *)d - offsetof(struct mediad, daemon));
 	const struct mediad_settings *s = new_settings;
 
-	if (s->server.workers != m->settings.server.workers || s->server.silence_s != m->settings.server.silence_s ||
+	if (s->server.workers != m->settings.server.workers ||
+	    s->server.silence_s != m->settings.server.silence_s ||
 	    s->sounds.cache_mb != m->settings.sounds.cache_mb)
-		log_warning("server.workers, server.silence_timeout and sounds are taken at the next start");
-	return port_line_range(m->ports, (uint16_t)s->server.rtp_first, (uint16_t)s->server.rtp_last) == 0;
+		log_warning("server.workers, server.silence_timeout and sounds are taken at the "
+		            "next start");
+	return port_line_range(m->ports, (uint16_t)s->server.rtp_first,
+	           (uint16_t)s->server.rtp_last) == 0;
 }
 
 static void
@@ -199,14 +211,17 @@ main(int argc, char **argv)
 	static struct mediad m;
 	int code;
 
-	m.conf = (struct conf){ .keys = mediad_keys, .size = sizeof(m.settings), .check = mediad_settings_check };
+	m.conf = (struct conf){
+		.keys = mediad_keys, .size = sizeof(m.settings), .check = mediad_settings_check
+	};
 	m.daemon.reload = on_reload;
 	daemon_init(&m.daemon, argc, argv, "mediad", &m.conf, &m.settings, &m.settings.logging);
 	daemon_drop(&m.daemon, FILES);
 	g711_init();
 	open_events(&m);
 	open_ports(&m);
-	open_checkpoint(&m.sessions_ck, &m, "sessions", SESSION_CK_MAGIC, sizeof(struct session_rec), SESSION_PATH_MAX + 1);
+	open_checkpoint(&m.sessions_ck, &m, "sessions", SESSION_CK_MAGIC,
+	    sizeof(struct session_rec), SESSION_PATH_MAX + 1);
 	open_checkpoint(&m.streams_ck, &m, "streams", STREAM_CK_MAGIC, sizeof(struct stream_state),
 	    sizeof(struct stream_live));
 	start_workers(&m);

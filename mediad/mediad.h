@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* mediad's root: everything that its main thread has. main.c makes it; the other files of the main thread take it. */
+/*
+ * mediad's root: everything that its main thread has. main.c makes it; the other files of the main
+ * thread take it.
+ */
 #ifndef WARDEN_MEDIAD_H
 #define WARDEN_MEDIAD_H
 
@@ -15,7 +18,8 @@
 #include "mediad/sound.h"
 #include "mediad/worker.h"
 
-#define MEDIAD_CLOSED 512	/* sessions whose last figures are kept, for a media_close that is repeated */
+/* sessions whose last figures are kept, for a media_close that is repeated */
+#define MEDIAD_CLOSED 512
 
 struct mediad {
 	struct daemon		 daemon;
@@ -47,7 +51,8 @@ void featured_down(void *arg, struct ipc_peer *peer, const char *why);
 /* to_featured.c: events of the workers and the loader, gauges. */
 void to_featured_event(struct mediad *m, const struct ev *ev);
 void to_featured_gauges(struct mediad *m);
-void to_featured_closed(struct msg_media_closed *out, uint64_t session, const struct stream_stats *stats);
+void to_featured_closed(struct msg_media_closed *out, uint64_t session,
+    const struct stream_stats *stats);
 
 /* Sends what is known of an ended session: its last figures, or zeros. */
 void to_featured_gone(struct mediad *m, uint64_t session);

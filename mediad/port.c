@@ -131,13 +131,15 @@ port_take(struct port_line *l, const union addr *local, struct port_pair *out)
 		append(l, port);
 		if (r != -EADDRINUSE)
 			return r;
-		log_limited(&l->bucket, LL_WARNING, "RTP port is used by somebody else", kv_u("port", port));
+		log_limited(&l->bucket, LL_WARNING, "RTP port is used by somebody else",
+		    kv_u("port", port));
 	}
 	return -EADDRINUSE;
 }
 
 int
-port_take_again(struct port_line *l, const union addr *local, uint16_t number, struct port_pair *out)
+port_take_again(struct port_line *l, const union addr *local, uint16_t number,
+    struct port_pair *out)
 {
 	unsigned i, n = l->count;
 	uint16_t port;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * A bounded queue of fixed-size items from any thread to one. It only holds: waking the reader is the pusher's job when
- * queue_push() says that the queue was empty. Commands and results pass through it, never packets.
+ * A bounded queue of fixed-size items from any thread to one. It only holds: waking the reader is
+ * the pusher's job when queue_push() says that the queue was empty. Commands and results pass
+ * through it, never packets.
  */
 #ifndef WARDEN_MEDIAD_QUEUE_H
 #define WARDEN_MEDIAD_QUEUE_H

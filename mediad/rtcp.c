@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* RTCP packets, see rtcp.h. Called by stream_rtcp.c every few seconds per session and for what comes. */
+/*
+ * RTCP packets, see rtcp.h. Called by stream_rtcp.c every few seconds per session and for what
+ * comes.
+ */
 #include "mediad/rtcp.h"
 
 #include <string.h>

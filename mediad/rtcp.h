@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * RTCP (RFC 3550 section 6) as bytes: our compound report, and what matters of the far end's. Pure; every length is checked.
- * RTCP is not relayed: each leg is a session of its own, with our SSRC, and gets reports about what it sent to us.
+ * RTCP (RFC 3550 section 6) as bytes: our compound report, and what matters of the far end's. Pure;
+ * every length is checked. RTCP is not relayed: each leg is a session of its own, with our SSRC,
+ * and gets reports about what it sent to us.
  */
 #ifndef WARDEN_MEDIAD_RTCP_H
 #define WARDEN_MEDIAD_RTCP_H
@@ -50,7 +51,10 @@ struct rtcp_heard {
 /* Writes SR or RR, SDES with CNAME, and BYE. out has RTCP_MAX octets. Returns the length. */
 size_t rtcp_build(uint8_t *out, const struct rtcp_report *r);
 
-/* Reads a compound packet; blocks about other streams than ssrc are skipped. Returns false when it is malformed. */
+/*
+ * Reads a compound packet; blocks about other streams than ssrc are skipped. Returns false when it
+ * is malformed.
+ */
 bool rtcp_parse(struct rtcp_heard *h, const uint8_t *p, size_t len, uint32_t ssrc);
 
 /* NTP time of a Unix time in us, and the middle 32 bits that LSR carries. */
@@ -61,7 +65,9 @@ rtcp_ntp_mid(uint64_t ntp)
 	return (uint32_t)(ntp >> 16);
 }
 
-/* Round trip in us by 6.4.1 (A - LSR - DLSR), 0 when the block has no LSR or the clocks disagree. */
+/*
+ * Round trip in us by 6.4.1 (A - LSR - DLSR), 0 when the block has no LSR or the clocks disagree.
+ */
 uint32_t rtcp_rtt_us(const struct rtcp_block *b, uint64_t ntp_now);
 
 #endif

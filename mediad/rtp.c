@@ -10,7 +10,7 @@ rtp_parse(struct rtp *r, uint8_t *packet, size_t len)
 	if (len < RTP_HEAD_LEN || packet[0] >> 6 != 2)
 		return false;
 	off += (size_t)(packet[0] & 0x0f) * 4;
-	if (packet[0] & 0x10) {		/* extension: 16 bits of profile, 16 bits of length in words */
+	if (packet[0] & 0x10) {	/* extension: 16 bits of profile, 16 bits of length in words */
 		if (off + 4 > len)
 			return false;
 		off += 4 + (size_t)get_be16(packet + off + 2) * 4;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * RTP packets (RFC 3550 section 5.1) as bytes: reading one that came from the network, writing a header. Pure; knows no
- * socket and no session.
+ * RTP packets (RFC 3550 section 5.1) as bytes: reading one that came from the network, writing a
+ * header. Pure; knows no socket and no session.
  */
 #ifndef WARDEN_MEDIAD_RTP_H
 #define WARDEN_MEDIAD_RTP_H
@@ -19,11 +19,15 @@ struct rtp {
 	uint16_t	 seq;
 	uint32_t	 ts;
 	uint32_t	 ssrc;
-	uint8_t		*payload;	/* inside the packet; at least RTP_HEAD_LEN bytes behind its start */
+	/* inside the packet; at least RTP_HEAD_LEN bytes behind its start */
+	uint8_t		*payload;
 	size_t		 len;		/* without padding; may be 0 */
 };
 
-/* Reads a packet; header, CSRCs, extension and padding must fit. Returns false when it is no RTP of version 2. */
+/*
+ * Reads a packet; header, CSRCs, extension and padding must fit. Returns false when it is no RTP of
+ * version 2.
+ */
 bool rtp_parse(struct rtp *r, uint8_t *packet, size_t len);
 
 /* A packet on an RTP port that is RTCP by RFC 5761 section 4 (payload type byte 192..223). */

@@ -7,7 +7,8 @@
 #define FRAME		160		/* 20 ms: the least step between two sources */
 #define TS_SLACK	RTP_CLOCK	/* a timestamp may run this far ahead of the clock */
 #define TS_BACK		(RTP_CLOCK / 10)
-#define TS_BACK_EVENT	(60 * RTP_CLOCK)	/* an event keeps the timestamp of its beginning, audio goes on meanwhile */
+/* an event keeps the timestamp of its beginning, audio goes on meanwhile */
+#define TS_BACK_EVENT	(60 * RTP_CLOCK)
 
 static uint32_t
 us_to_ts(uint64_t us)
@@ -174,7 +175,9 @@ rtp_tx_relay(struct rtp_tx *tx, struct rtp *r, bool event, uint64_t now_us)
 		fresh = !ts_plausible(tx, r, event, now_us);
 	}
 	if (fresh) {
-		/* Gaps in the numbers inside a run are loss; between runs there is none to tell of. */
+		/*
+		 * Gaps in the numbers inside a run are loss; between runs there is none to tell of.
+		 */
 		tx->seq_delta = (uint16_t)(tx->seq + 1 - r->seq);
 		tx->ts_delta = tx->ts + tx_step(tx, now_us) - r->ts;
 		r->marker = true;
@@ -204,7 +207,8 @@ rtp_tx_relay(struct rtp_tx *tx, struct rtp *r, bool event, uint64_t now_us)
 void
 rtp_tx_skip(struct rtp_tx *tx, const struct rtp *r)
 {
-	if (!tx->run || r->ssrc != tx->in_ssrc || (uint16_t)(r->seq - tx->in_seq) >= RTP_MAX_DROPOUT)
+	if (!tx->run || r->ssrc != tx->in_ssrc ||
+	    (uint16_t)(r->seq - tx->in_seq) >= RTP_MAX_DROPOUT)
 		return;
 	tx->seq_delta--;
 	tx->in_seq = r->seq;
@@ -213,7 +217,10 @@ rtp_tx_skip(struct rtp_tx *tx, const struct rtp *r)
 void
 rtp_tx_make(struct rtp_tx *tx, struct rtp *r, uint32_t samples, uint64_t now_us)
 {
-	/* A pause (nothing was sent for more than some frames) moves the timestamp by the clock, otherwise by the frame. */
+	/*
+	 * A pause (nothing was sent for more than some frames) moves the timestamp by the clock,
+	 * otherwise by the frame.
+	 */
 	bool pause = tx->last_us == 0 || tx->run || now_us - tx->last_us > 200000;
 
 	tx->seq++;

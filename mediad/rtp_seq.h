@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The two ends of a stream's numbering: what comes in is counted (RFC 3550 A.1, A.3, A.8), what goes out is numbered so that
- * the far end sees one continuous stream, whoever it is made of. Pure and plain data: both structs live in the checkpoint,
- * so no pointers, and their layout is fixed (new state goes to the end of struct stream_state).
+ * The two ends of a stream's numbering: what comes in is counted (RFC 3550 A.1, A.3, A.8), what
+ * goes out is numbered so that the far end sees one continuous stream, whoever it is made of. Pure
+ * and plain data: both structs live in the checkpoint, so no pointers, and their layout is fixed
+ * (new state goes to the end of struct stream_state).
  *
  * Times are clock_mono_us(): that clock goes on when a process is restarted.
  */
@@ -37,7 +38,10 @@ struct rtp_rx {
 	uint8_t		 pad;
 };
 
-/* Counts a packet from the accepted source. Returns false when it is not to be counted (one odd sequence number). */
+/*
+ * Counts a packet from the accepted source. Returns false when it is not to be counted (one odd
+ * sequence number).
+ */
 bool rtp_rx_packet(struct rtp_rx *rx, const struct rtp *r, uint64_t now_us);
 
 /* Over the session's life, never below 0. */
@@ -71,17 +75,24 @@ void rtp_tx_init(struct rtp_tx *tx, uint32_t ssrc, uint16_t seq, uint32_t ts);
 void rtp_tx_break(struct rtp_tx *tx);
 
 /*
- * Renumbers r (seq, ts, ssrc, and the marker at the beginning of a run) for the way out. Loss and reordering on the way in
- * stay visible; a new SSRC, a jump of the sequence or a timestamp that starts again do not.
+ * Renumbers r (seq, ts, ssrc, and the marker at the beginning of a run) for the way out. Loss and
+ * reordering on the way in stay visible; a new SSRC, a jump of the sequence or a timestamp that
+ * starts again do not.
  * event: it is telephone-event, whose timestamp stands still.
  * Returns true when the deltas changed (worth a checkpoint).
  */
 bool rtp_tx_relay(struct rtp_tx *tx, struct rtp *r, bool event, uint64_t now_us);
 
-/* A packet of the run is not passed on, and this is not to look like loss. Same arguments; r is left alone. */
+/*
+ * A packet of the run is not passed on, and this is not to look like loss. Same arguments; r is
+ * left alone.
+ */
 void rtp_tx_skip(struct rtp_tx *tx, const struct rtp *r);
 
-/* Numbers a packet of our own making, samples long (in RTP clock units). Fills r's seq, ts, ssrc, marker. */
+/*
+ * Numbers a packet of our own making, samples long (in RTP clock units). Fills r's seq, ts, ssrc,
+ * marker.
+ */
 void rtp_tx_make(struct rtp_tx *tx, struct rtp *r, uint32_t samples, uint64_t now_us);
 
 /* Counts a packet sent with len bytes of payload. */

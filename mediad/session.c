@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What featured may ask of a session: negotiate, connect, play, close; see session.h. Making, moving and restoring them is in
- * session_life.c. Each change is put into the checkpoint before the worker hears of it.
+ * What featured may ask of a session: negotiate, connect, play, close; see session.h. Making,
+ * moving and restoring them is in session_life.c. Each change is put into the checkpoint before the
+ * worker hears of it.
  */
 #include "mediad/session.h"
 
@@ -61,8 +62,8 @@ fill_local(const struct session *s, bool mux, struct sdp_local *local)
 
 /* Finds or makes the session. far: where the far end is, family 0 unknown. */
 static int
-need_session(struct mediad *m, uint64_t id, uint64_t call, const union addr *far, const union addr *like,
-    struct session **out, bool *made, const char **reason)
+need_session(struct mediad *m, uint64_t id, uint64_t call, const union addr *far,
+    const union addr *like, struct session **out, bool *made, const char **reason)
 {
 	struct session *s;
 
@@ -88,7 +89,8 @@ need_session(struct mediad *m, uint64_t id, uint64_t call, const union addr *far
 }
 
 static int
-parse_sdp(struct mediad *m, uint64_t id, const struct ipc_view *text, struct sdp *sdp, const char **reason)
+parse_sdp(struct mediad *m, uint64_t id, const struct ipc_view *text, struct sdp *sdp,
+    const char **reason)
 {
 	struct sdp_error err = { 0 };
 
@@ -117,7 +119,8 @@ far_address(const struct sdp *sdp, union addr *out)
 static bool
 family_fits(const struct session *s, const union addr *far)
 {
-	return far->sa.sa_family == AF_UNSPEC || addr_is_any(far) || far->sa.sa_family == s->rec.bound.sa.sa_family;
+	return far->sa.sa_family == AF_UNSPEC || addr_is_any(far) ||
+	    far->sa.sa_family == s->rec.bound.sa.sa_family;
 }
 
 int
@@ -133,7 +136,8 @@ session_offer(struct mediad *m, const struct msg_media_offer *msg, const char **
 	if ((r = parse_sdp(m, msg->session, &msg->sdp, &sdp, reason)) != 0)
 		return r;
 	sdp_state_init(&trial, 1);	/* what nobody could answer does not cost a port */
-	if (session_find(m, msg->session) == NULL && (r = sdp_take_offer(&trial, &sdp, reason)) != 0)
+	if (session_find(m, msg->session) == NULL &&
+	    (r = sdp_take_offer(&trial, &sdp, reason)) != 0)
 		return r;
 	far_address(&sdp, &far);
 	if ((r = need_session(m, msg->session, msg->call, &far, NULL, &s, &made, reason)) != 0)
@@ -177,7 +181,8 @@ session_answer(struct mediad *m, const struct msg_media_answer *msg, const char 
 }
 
 int
-session_make_answer(struct mediad *m, uint64_t id, uint64_t like, char *out, size_t *len, const char **reason)
+session_make_answer(struct mediad *m, uint64_t id, uint64_t like, char *out, size_t *len,
+    const char **reason)
 {
 	struct session *s = session_find(m, id);
 	struct sdp_local local;
@@ -199,7 +204,8 @@ session_make_answer(struct mediad *m, uint64_t id, uint64_t like, char *out, siz
 }
 
 int
-session_make_offer(struct mediad *m, const struct msg_media_make_offer *msg, char *out, size_t *len, const char **reason)
+session_make_offer(struct mediad *m, const struct msg_media_make_offer *msg, char *out, size_t *len,
+    const char **reason)
 {
 	struct session *s, *like = msg->like == 0 ? NULL : session_find(m, msg->like);
 	const struct sdp_state *like_sdp = NULL;
@@ -210,7 +216,8 @@ session_make_offer(struct mediad *m, const struct msg_media_make_offer *msg, cha
 
 	if (msg->far[0] == '\0' || addr_parse(&far, msg->far, 0) < 0)
 		memset(&far, 0, sizeof(far));
-	r = need_session(m, msg->session, msg->call, &far, like == NULL ? NULL : &like->rec.told, &s, &made, reason);
+	r = need_session(m, msg->session, msg->call, &far, like == NULL ? NULL : &like->rec.told,
+	    &s, &made, reason);
 	if (r != 0)
 		return r;
 	if (like != NULL && !(msg->flags & MEDIA_FLAG_LATE))
@@ -232,7 +239,8 @@ session_make_offer(struct mediad *m, const struct msg_media_make_offer *msg, cha
 enum media_direction
 session_direction(const struct session *s)
 {
-	return s->rec.sdp.negotiated ? (enum media_direction)s->rec.sdp.now.far_dir : MEDIA_SENDRECV;
+	return s->rec.sdp.negotiated ? (enum media_direction)s->rec.sdp.now.far_dir
+	                             : MEDIA_SENDRECV;
 }
 
 /* Whoever the session was connected to is so no longer. */
@@ -309,7 +317,10 @@ session_echo(struct mediad *m, uint64_t id, bool on, const char **reason)
 static void
 end_loading(struct mediad *m, struct session *s, enum media_played_outcome outcome)
 {
-	struct ev ev = { .type = EV_PLAYED, .session = s->rec.id, .number = s->rec.play, .what = (uint8_t)outcome };
+	struct ev ev = { .type = EV_PLAYED,
+		.session = s->rec.id,
+		.number = s->rec.play,
+		.what = (uint8_t)outcome };
 
 	if (!s->loading)
 		return;

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Sessions: one leg's media as the main thread sees it: negotiation, ports, who hears whom, and the record that outlives the
- * process (sessions.ckpt). The packets are in its stream (stream.h), which a worker has.
+ * Sessions: one leg's media as the main thread sees it: negotiation, ports, who hears whom, and the
+ * record that outlives the process (sessions.ckpt). The packets are in its stream (stream.h), which
+ * a worker has.
  *
- * Functions that can be refused return 0, or a SIP status with *reason (constant text); the session is then as it was. All may be
- * repeated. Main thread only.
+ * Functions that can be refused return 0, or a SIP status with *reason (constant text); the session
+ * is then as it was. All may be repeated. Main thread only.
  */
 #ifndef WARDEN_MEDIAD_SESSION_H
 #define WARDEN_MEDIAD_SESSION_H
@@ -26,7 +27,10 @@ struct mediad;
 #define SESSIONS_MAX		32768		/* more than the ports allow */
 #define SESSION_PATH_MAX	255
 
-/* The record. Fields are only appended, at the end. Its tail holds the path of the sound that is played. */
+/*
+ * The record. Fields are only appended, at the end. Its tail holds the path of the sound that is
+ * played.
+ */
 struct session_rec {
 	uint64_t		id;
 	uint64_t		call;
@@ -50,7 +54,8 @@ struct session {
 	uint32_t		 slot;
 	bool			 closing;	/* the worker is asked to give the stream back */
 	bool			 loading;	/* the loader has not answered for rec.play */
-	bool			 resume;	/* ... which goes on where it was before the restart */
+	/* ... which goes on where it was before the restart */
+	bool			 resume;
 };
 
 /* NULL: none, or closing. */
@@ -59,8 +64,10 @@ struct session *session_find(struct mediad *m, uint64_t id);
 int session_offer(struct mediad *m, const struct msg_media_offer *msg, const char **reason);
 int session_answer(struct mediad *m, const struct msg_media_answer *msg, const char **reason);
 /* *len octets of SDP into out (SDP_TEXT_MAX). */
-int session_make_answer(struct mediad *m, uint64_t id, uint64_t like, char *out, size_t *len, const char **reason);
-int session_make_offer(struct mediad *m, const struct msg_media_make_offer *msg, char *out, size_t *len, const char **reason);
+int session_make_answer(struct mediad *m, uint64_t id, uint64_t like, char *out, size_t *len,
+    const char **reason);
+int session_make_offer(struct mediad *m, const struct msg_media_make_offer *msg, char *out,
+    size_t *len, const char **reason);
 enum media_direction session_direction(const struct session *s);
 
 int session_connect(struct mediad *m, uint64_t a, uint64_t b, const char **reason);
@@ -69,7 +76,10 @@ int session_echo(struct mediad *m, uint64_t id, bool on, const char **reason);
 int session_play(struct mediad *m, const struct msg_media_play *msg, const char **reason);
 int session_play_stop(struct mediad *m, uint64_t id, const char **reason);
 
-/* The worker gives the stream back in a while (EV_REMOVED, then session_removed()). False: no such session, or closing already. */
+/*
+ * The worker gives the stream back in a while (EV_REMOVED, then session_removed()). False: no such
+ * session, or closing already.
+ */
 bool session_close(struct mediad *m, uint64_t id, bool *closing);
 void session_removed(struct mediad *m, struct stream *stream);
 
@@ -77,10 +87,16 @@ void session_removed(struct mediad *m, struct stream *stream);
 void session_loaded(struct mediad *m, const struct loader_result *result);
 bool session_played(struct mediad *m, uint64_t id, uint32_t play);
 
-/* Takes up every session of the checkpoint: same ports, same streams. At start, before packets flow. */
+/*
+ * Takes up every session of the checkpoint: same ports, same streams. At start, before packets
+ * flow.
+ */
 void session_restore(struct mediad *m);
 
-/* At exit: frees what is in memory; the checkpoint stays for the next process. Workers have stopped. */
+/*
+ * At exit: frees what is in memory; the checkpoint stays for the next process. Workers have
+ * stopped.
+ */
 void session_free_all(struct mediad *m);
 
 #endif

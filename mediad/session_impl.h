@@ -5,14 +5,20 @@
 
 #include "mediad/session.h"
 
-/* Makes a session with ports, stream and record, and hands the stream to a worker. Returns 0 or a SIP status with *reason. */
-int session_new(struct mediad *m, uint64_t id, uint64_t call, const union addr *far, const union addr *like,
-    struct session **out, const char **reason);
+/*
+ * Makes a session with ports, stream and record, and hands the stream to a worker. Returns 0 or a
+ * SIP status with *reason.
+ */
+int session_new(struct mediad *m, uint64_t id, uint64_t call, const union addr *far,
+    const union addr *like, struct session **out, const char **reason);
 
 /* Tells the worker what is agreed. */
 void session_configure(struct session *s);
 
-/* To another worker, if it is not there already. Waits for its worker to let go: a millisecond or two. */
+/*
+ * To another worker, if it is not there already. Waits for its worker to let go: a millisecond or
+ * two.
+ */
 void session_move(struct session *s, struct worker *to);
 
 void session_save(struct mediad *m, const struct session *s);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The life of a session, see session.h: made with its ports, moved between workers, closed, and taken up again by the process that comes
- * after one that was killed.
+ * The life of a session, see session.h: made with its ports, moved between workers, closed, and
+ * taken up again by the process that comes after one that was killed.
  */
 #include <errno.h>
 #include <semaphore.h>
@@ -60,19 +60,22 @@ live_of(struct mediad *m, uint32_t slot)
 }
 
 static int
-open_ports(struct mediad *m, struct session *s, const union addr *far, const union addr *like, const char **reason)
+open_ports(struct mediad *m, struct session *s, const union addr *far, const union addr *like,
+    const char **reason)
 {
 	int r = where_we_are(&m->settings, far, like, &s->rec.bound, &s->rec.told);
 
 	if (r < 0) {
 		*reason = "no route to the far end";
-		log_limited(&m->bucket, LL_WARNING, *reason, kv_x("session", s->rec.id), kv_s("error", strerror(-r)));
+		log_limited(&m->bucket, LL_WARNING, *reason, kv_x("session", s->rec.id),
+		    kv_s("error", strerror(-r)));
 		return 503;
 	}
 	if ((r = port_take(m->ports, &s->rec.bound, &s->ports)) < 0) {
 		m->ports_exhausted++;
 		*reason = r == -EADDRINUSE ? "no free RTP port" : "cannot open an RTP port";
-		log_limited(&m->bucket, LL_ERROR, *reason, kv_s("error", strerror(-r)), kv_u("used", port_line_used(m->ports)));
+		log_limited(&m->bucket, LL_ERROR, *reason, kv_s("error", strerror(-r)),
+		    kv_u("used", port_line_used(m->ports)));
 		return 503;
 	}
 	addr_set_port(&s->rec.bound, s->ports.number);
@@ -94,8 +97,8 @@ discard(struct mediad *m, struct session **pp)
 }
 
 int
-session_new(struct mediad *m, uint64_t id, uint64_t call, const union addr *far, const union addr *like,
-    struct session **out, const char **reason)
+session_new(struct mediad *m, uint64_t id, uint64_t call, const union addr *far,
+    const union addr *like, struct session **out, const char **reason)
 {
 	struct session *s = mem_new(sizeof(*s));
 	uint64_t sdp_id;
@@ -165,7 +168,10 @@ session_close(struct mediad *m, uint64_t id, bool *closing)
 		session_save(m, peer);
 	}
 	if (s->loading) {
-		struct ev ev = { .type = EV_PLAYED, .session = id, .number = s->rec.play, .what = MEDIA_PLAYED_STOPPED };
+		struct ev ev = { .type = EV_PLAYED,
+			.session = id,
+			.number = s->rec.play,
+			.what = MEDIA_PLAYED_STOPPED };
 
 		s->loading = false;
 		to_featured_event(m, &ev);
@@ -203,9 +209,10 @@ take_up(struct mediad *m, uint32_t slot)
 	s->rec = *rec;
 	s->slot = slot;
 	s->stream = stream_new(rec->id);
-	if (s->stream == NULL || (r = port_take_again(m->ports, &rec->bound, addr_port(&rec->bound), &s->ports)) < 0) {
-		log_error("session is lost", kv_x("session", rec->id), kv_u("port", addr_port(&rec->bound)),
-		    kv_s("error", strerror(-r)));
+	if (s->stream == NULL ||
+	    (r = port_take_again(m->ports, &rec->bound, addr_port(&rec->bound), &s->ports)) < 0) {
+		log_error("session is lost", kv_x("session", rec->id),
+		    kv_u("port", addr_port(&rec->bound)), kv_s("error", strerror(-r)));
 		discard(m, &s);
 		return NULL;
 	}
@@ -231,7 +238,8 @@ set_going(struct mediad *m, struct session *s)
 	struct session *peer = s->rec.peer == 0 ? NULL : session_find(m, s->rec.peer);
 
 	if (peer != NULL && peer->rec.peer == s->rec.id && s->rec.id > peer->rec.id)
-		s->worker = peer->worker;	/* of one call, or moved there: together, in any case */
+		/* of one call, or moved there: together, in any case */
+		s->worker = peer->worker;
 	give_to_worker(s);
 	session_configure(s);
 	if (s->rec.echo) {
@@ -242,7 +250,8 @@ set_going(struct mediad *m, struct session *s)
 	if (s->rec.play != 0) {
 		s->loading = true;
 		s->resume = true;
-		if (loader_ask(m->loader, s->rec.id, s->rec.play, ckpt_tail(m->sessions_ck, s->slot)) < 0)
+		if (loader_ask(m->loader, s->rec.id, s->rec.play,
+		        ckpt_tail(m->sessions_ck, s->slot)) < 0)
 			s->loading = false;
 	}
 }
@@ -254,7 +263,8 @@ connect_again(struct mediad *m, struct session *s)
 	struct cmd cmd = { .type = CMD_CONNECT, .stream = s->stream };
 
 	if (peer == NULL || peer->rec.peer != s->rec.id) {
-		s->rec.peer = 0;	/* killed between two records; featured connects again after sync */
+		/* killed between two records; featured connects again after sync */
+		s->rec.peer = 0;
 		return;
 	}
 	if (s->rec.id > peer->rec.id)
@@ -271,7 +281,8 @@ drop_orphans(struct mediad *m)
 	struct session *s;
 	uint32_t slot;
 
-	for (slot = ckpt_next(m->streams_ck, 0); slot != CKPT_NONE; slot = ckpt_next(m->streams_ck, slot + 1)) {
+	for (slot = ckpt_next(m->streams_ck, 0); slot != CKPT_NONE;
+	     slot = ckpt_next(m->streams_ck, slot + 1)) {
 		state = ckpt_get(m->streams_ck, slot);
 		HASH_FIND(hh, m->sessions, &state->id, sizeof(state->id), s);
 		if (s == NULL || s->rec.stream_slot != slot)
@@ -287,7 +298,8 @@ session_restore(struct mediad *m)
 	unsigned lost = 0;
 	uint32_t slot;
 
-	for (slot = ckpt_next(m->sessions_ck, 0); slot != CKPT_NONE; slot = ckpt_next(m->sessions_ck, slot + 1)) {
+	for (slot = ckpt_next(m->sessions_ck, 0); slot != CKPT_NONE;
+	     slot = ckpt_next(m->sessions_ck, slot + 1)) {
 		rec = ckpt_get(m->sessions_ck, slot);
 		HASH_FIND(hh, m->sessions, &rec->id, sizeof(rec->id), twin);
 		if (twin != NULL) {
@@ -313,7 +325,8 @@ session_restore(struct mediad *m)
 	HASH_ITER(hh, m->sessions, s, next)
 		connect_again(m, s);
 	if (m->sessions != NULL || lost > 0)
-		log_info("sessions taken up", kv_u("sessions", HASH_COUNT(m->sessions)), kv_u("lost", lost));
+		log_info("sessions taken up", kv_u("sessions", HASH_COUNT(m->sessions)),
+		    kv_u("lost", lost));
 }
 
 void

@@ -10,24 +10,43 @@
 #define CONF_OFF(f) .off = offsetof(S, f), .size = sizeof(((S *)0)->f)
 
 const struct conf_key mediad_keys[] = {
-	{ .path = "server.rtp_port_range_start", INT_KEY(server.rtp_first, 1024, 65534, "10000", "first UDP port of media") },
-	{ .path = "server.rtp_port_range_end", INT_KEY(server.rtp_last, 1024, 65535, "20000", "last one; a call takes four") },
-	{ .path = "server.rtp_host", STR_KEY(server.rtp_host, "", "local IP address of media; empty: any") },
+	{ .path = "server.rtp_port_range_start",
+	    INT_KEY(server.rtp_first, 1024, 65534, "10000", "first UDP port of media") },
+	{ .path = "server.rtp_port_range_end",
+	    INT_KEY(server.rtp_last, 1024, 65535, "20000", "last one; a call takes four") },
+	{ .path = "server.rtp_host",
+	    STR_KEY(server.rtp_host, "", "local IP address of media; empty: any") },
 	{ .path = "server.external_address",
-		STR_KEY(server.external_address, "", "IP address that phones are told, behind a 1:1 NAT; empty: the one that leads to them") },
-	{ .path = "server.workers", INT_KEY(server.workers, 0, 64, "0", "packet threads; 0: one per core") },
+	    STR_KEY(server.external_address, "",
+	        "IP address that phones are told, behind a 1:1 NAT; empty: the one that leads to "
+	        "them") },
+	{ .path = "server.workers",
+	    INT_KEY(server.workers, 0, 64, "0", "packet threads; 0: one per core") },
 	{ .path = "server.silence_timeout",
-		INT_KEY(server.silence_s, 0, 86400, "10", "seconds without RTP that should come, until it is reported; 0: never") },
+	    INT_KEY(server.silence_s, 0, 86400, "10",
+	        "seconds without RTP that should come, until it is reported; 0: never") },
 
-	{ .path = "sounds.directories", .type = CONF_STRS, CONF_OFF(sounds.directories),
-		.def = "[/usr/share/warden/sounds, /usr/share/asterisk/sounds/en, /usr/share/asterisk/sounds/en_US_f_Allison]",
-		.help = "where prompts are looked for, in order" },
-	{ .path = "sounds.cache", INT_KEY(sounds.cache_mb, 0, 4096, "64", "MB of decoded sounds that are kept") },
+	{ .path = "sounds.directories",
+	    .type = CONF_STRS,
+	    CONF_OFF(sounds.directories),
+	    .def = "[/usr/share/warden/sounds, /usr/share/asterisk/sounds/en, "
+	           "/usr/share/asterisk/sounds/en_US_f_Allison]",
+	    .help = "where prompts are looked for, in order" },
+	{ .path = "sounds.cache",
+	    INT_KEY(sounds.cache_mb, 0, 4096, "64", "MB of decoded sounds that are kept") },
 
-	{ .path = "music_on_hold.directory", STR_KEY(music.directory, "moh", "classes are its sub-directories"), .inert = true },
-	{ .path = "music_on_hold.default_class", STR_KEY(music.default_class, "default", "class of who has none"), .inert = true },
-	{ .path = "recording.storage_path", STR_KEY(recording.path, "recordings", "where recordings are written"), .inert = true },
-	{ .path = "voicemail.storage_path", STR_KEY(voicemail.path, "voicemail", "where messages are written"), .inert = true },
+	{ .path = "music_on_hold.directory",
+	    STR_KEY(music.directory, "moh", "classes are its sub-directories"),
+	    .inert = true },
+	{ .path = "music_on_hold.default_class",
+	    STR_KEY(music.default_class, "default", "class of who has none"),
+	    .inert = true },
+	{ .path = "recording.storage_path",
+	    STR_KEY(recording.path, "recordings", "where recordings are written"),
+	    .inert = true },
+	{ .path = "voicemail.storage_path",
+	    STR_KEY(voicemail.path, "voicemail", "where messages are written"),
+	    .inert = true },
 
 	CONF_LOGGING(S, logging),
 	{ .path = NULL },
@@ -51,7 +70,8 @@ mediad_settings_check(struct conf *conf, void *settings)
 
 	if (first + 1 > s->server.rtp_last)
 		return conf_error(conf, "server.rtp_port_range_end",
-		    "no pair of ports in the range: an even one and the odd one after it are needed");
+		    "no pair of ports in the range: an even one and the odd one after it are "
+		    "needed");
 	return check_ip(conf, "server.rtp_host", s->server.rtp_host) &&
 	    check_ip(conf, "server.external_address", s->server.external_address);
 }

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* Sounds in memory: making them from files (libsndfile) and from nothing (tones), see sound.h. Blocks on disks: never on a worker. */
+/*
+ * Sounds in memory: making them from files (libsndfile) and from nothing (tones), see sound.h.
+ * Blocks on disks: never on a worker.
+ */
 #include "mediad/sound.h"
 
 #include <sys/stat.h>
@@ -57,7 +60,10 @@ struct tone {
 	uint32_t	 period_ms;
 };
 
-/* ITU-T E.180 and E.182 recommend 425 Hz and these cadences; on periods hold whole cycles, so that loops do not click. */
+/*
+ * ITU-T E.180 and E.182 recommend 425 Hz and these cadences; on periods hold whole cycles, so that
+ * loops do not click.
+ */
 static const struct tone tones[] = {
 	{ "ringback", 425, 1000, 5000 },
 	{ "busy", 425, 480, 960 },
@@ -84,7 +90,8 @@ sound_tone(const char *name)
 	for (uint32_t i = 0; i < on; i++) {
 		double v = TONE_AMPLITUDE * sin(2 * M_PI * t->hz * i / SOUND_RATE);
 
-		if (on < s->n || t->period_ms < 1000) {	/* soft edges, except where the tone goes on */
+		/* soft edges, except where the tone goes on */
+		if (on < s->n || t->period_ms < 1000) {
 			if (i < ramp)
 				v *= (double)i / ramp;
 			if (on - i < ramp)
@@ -95,7 +102,10 @@ sound_tone(const char *name)
 	return s;
 }
 
-/* A low-pass filter at cutoff (of the input's half rate), x input samples from its middle, width of them on each side. */
+/*
+ * A low-pass filter at cutoff (of the input's half rate), x input samples from its middle, width of
+ * them on each side.
+ */
 static double
 kernel(double x, double cutoff, double width)
 {
@@ -103,7 +113,8 @@ kernel(double x, double cutoff, double width)
 
 	if (fabs(x) >= width)
 		return 0;
-	window = 0.42 + 0.5 * cos(M_PI * x / width) + 0.08 * cos(2 * M_PI * x / width);	/* Blackman */
+	/* Blackman */
+	window = 0.42 + 0.5 * cos(M_PI * x / width) + 0.08 * cos(2 * M_PI * x / width);
 	return (fabs(t) < 1e-9 ? 1 : sin(t) / t) * cutoff * window;
 }
 
@@ -135,7 +146,8 @@ sound_resample(const float *in, size_t n, unsigned from, unsigned to, int16_t *o
 			size_t k = (size_t)x;
 
 			if (k + 1 < ntable)
-				sum += (double)in[i] * (table[k] + (x - (double)k) * (table[k + 1] - table[k]));
+				sum += (double)in[i] *
+				    (table[k] + (x - (double)k) * (table[k + 1] - table[k]));
 		}
 		sum *= 32767;
 		out[made] = (int16_t)(sum > 32767 ? 32767 : sum < -32768 ? -32768 : lrint(sum));
@@ -183,7 +195,8 @@ open_file(const char *path, SF_INFO *info, const char **why)
 		*why = "is no sound file";
 		return NULL;
 	}
-	if (info->samplerate < RATE_MIN || info->samplerate > RATE_MAX || info->channels < 1 || info->channels > CHANNELS_MAX) {
+	if (info->samplerate < RATE_MIN || info->samplerate > RATE_MAX || info->channels < 1 ||
+	    info->channels > CHANNELS_MAX) {
 		*why = "has a rate or number of channels that is not supported";
 		sf_close(f);
 		return NULL;

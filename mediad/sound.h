@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Sounds: whole files or tones, decoded to 8 kHz mono, shared and never changed once made. A loader thread reads and decodes, so that a
- * slow disk stops nothing; what it has decoded is kept up to a bound. Reference-counted across threads.
+ * Sounds: whole files or tones, decoded to 8 kHz mono, shared and never changed once made. A loader
+ * thread reads and decodes, so that a slow disk stops nothing; what it has decoded is kept up to a
+ * bound. Reference-counted across threads.
  */
 #ifndef WARDEN_MEDIAD_SOUND_H
 #define WARDEN_MEDIAD_SOUND_H
@@ -25,18 +26,28 @@ struct sound *sound_new(uint32_t n);
 struct sound *sound_ref(struct sound *s);
 void sound_unref(struct sound **s);	/* frees with the last one; takes a pointer to NULL */
 
-/* "ringback", "busy", "congestion", "dial", "beep", "silence": one period of it. NULL: no such tone, or no memory. */
+/*
+ * "ringback", "busy", "congestion", "dial", "beep", "silence": one period of it. NULL: no such
+ * tone, or no memory.
+ */
 struct sound *sound_tone(const char *name);
 
 /*
- * Decodes a file of any rate and number of channels. Returns NULL with *why (constant text). Blocks: loader thread, or tests.
+ * Decodes a file of any rate and number of channels. Returns NULL with *why (constant text).
+ * Blocks: loader thread, or tests.
  */
 struct sound *sound_load(const char *path, const char **why);
 
-/* Linear samples from one rate to another (windowed sinc). Returns how many of out's max were made. */
-size_t sound_resample(const float *in, size_t n, unsigned from, unsigned to, int16_t *out, size_t max);
+/*
+ * Linear samples from one rate to another (windowed sinc). Returns how many of out's max were made.
+ */
+size_t sound_resample(const float *in, size_t n, unsigned from, unsigned to, int16_t *out,
+    size_t max);
 
-/* ---- the loader thread ---------------------------------------------------------------------------------------------- */
+/*
+ * ---- the loader thread
+ * ----------------------------------------------------------------------------------------------
+ */
 
 struct loader;
 
@@ -46,7 +57,10 @@ struct loader_result {
 	struct sound	*sound;		/* the receiver's reference; NULL: failed */
 };
 
-/* dirs: searched in order, kept by reference for the loader's life. done is called on the loader's thread. */
+/*
+ * dirs: searched in order, kept by reference for the loader's life. done is called on the loader's
+ * thread.
+ */
 struct loader_conf {
 	const char *const	*dirs;
 	size_t			 ndirs;
@@ -57,7 +71,10 @@ struct loader_conf {
 int loader_start(struct loader **out, const struct loader_conf *conf);
 void loader_stop(struct loader **loader);
 
-/* Asks for path (relative, with or without extension; "tone:NAME"). Returns 0, or -ENOBUFS: too many are waiting. */
+/*
+ * Asks for path (relative, with or without extension; "tone:NAME"). Returns 0, or -ENOBUFS: too
+ * many are waiting.
+ */
 int loader_ask(struct loader *loader, uint64_t session, uint32_t play, const char *path);
 
 #endif

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * A stream: the packets of one session, as its worker thread sees them. The main thread makes it, hands it to a worker by
- * CMD_ADD and gets it back by EV_REMOVED (worker.h); in between only that worker touches it. Streams that hear each other
- * live on the same worker, so nothing here takes a lock, allocates, or waits.
+ * A stream: the packets of one session, as its worker thread sees them. The main thread makes it,
+ * hands it to a worker by CMD_ADD and gets it back by EV_REMOVED (worker.h); in between only that
+ * worker touches it. Streams that hear each other live on the same worker, so nothing here takes a
+ * lock, allocates, or waits.
  *
- * stream_in.c takes packets in and relays them, stream_out.c makes packets (playing), stream_rtcp.c reports.
+ * stream_in.c takes packets in and relays them, stream_out.c makes packets (playing), stream_rtcp.c
+ * reports.
  */
 #ifndef WARDEN_MEDIAD_STREAM_H
 #define WARDEN_MEDIAD_STREAM_H
@@ -31,8 +33,9 @@ enum stream_port {
 };
 
 /*
- * What outlives the process: the record of streams.ckpt. Written when the deltas or the source change and once a second for the
- * rest, never per packet: that is struct stream_live. Fields are only appended, at the end.
+ * What outlives the process: the record of streams.ckpt. Written when the deltas or the source
+ * change and once a second for the rest, never per packet: that is struct stream_live. Fields are
+ * only appended, at the end.
  */
 struct stream_state {
 	uint64_t	id;
@@ -40,7 +43,8 @@ struct stream_state {
 	struct rtp_rx	rx;
 	struct latch	latch;
 	struct dtmf_in	dtmf;
-	union addr	rtcp_from;	/* where the far end's RTCP comes from; family 0: none came */
+	/* where the far end's RTCP comes from; family 0: none came */
+	union addr	rtcp_from;
 	uint64_t	cname;		/* random, for the session's life (RFC 7022) */
 	uint64_t	far_sr_us;	/* when its last SR came; 0: none */
 	uint64_t	expect_us;	/* since when its RTP should come */
@@ -55,8 +59,9 @@ struct stream_state {
 };
 
 /*
- * The tail of the record: what changes with each packet, stored as it happens, each field by one store. After a kill it makes the figures
- * true and the numbers of what we make ourselves go on. Fixed layout.
+ * The tail of the record: what changes with each packet, stored as it happens, each field by one
+ * store. After a kill it makes the figures true and the numbers of what we make ourselves go on.
+ * Fixed layout.
  */
 struct stream_live {
 	uint64_t	rx_packets, rx_octets, tx_packets, tx_octets;
@@ -97,7 +102,8 @@ struct stream {
 	uint64_t		 rtcp_sent;
 	struct sound		*sound;		/* being played; ours to release */
 	uint32_t		 play;		/* its id; 0: nothing is played */
-	uint32_t		 play_due;	/* samples that the clock is ahead of what was sent */
+	/* samples that the clock is ahead of what was sent */
+	uint32_t		 play_due;
 	LIST_ENTRY(stream)	 slice;		/* worker's lists */
 	LIST_ENTRY(stream)	 playing;
 	uint8_t			 rx[128];	/* payload type to RX_* or enum sdp_codec */
@@ -108,9 +114,13 @@ void stream_rtp_in(struct worker *w, struct stream *s, struct io_packet *p, uint
 void stream_rtcp_in(struct worker *w, struct stream *s, const struct io_packet *p, uint64_t now_us);
 
 /* A new negotiation: codecs, directions, where to. now is copied. */
-void stream_configure(struct worker *w, struct stream *s, const struct sdp_stream *now, bool negotiated, uint64_t now_us);
+void stream_configure(struct worker *w, struct stream *s, const struct sdp_stream *now,
+    bool negotiated, uint64_t now_us);
 
-/* Each tick of a playing stream: sends what is due. Returns false when the sound is over (the caller ends it). */
+/*
+ * Each tick of a playing stream: sends what is due. Returns false when the sound is over (the
+ * caller ends it).
+ */
 bool stream_play_tick(struct worker *w, struct stream *s, uint32_t samples, uint64_t now_us);
 
 /* About once a second: silence, lost ends of keys, source, checkpoint, RTCP when due. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The packet path: in from the network, judged, counted, renumbered, out to whoever hears the stream. Runs on a worker for each packet:
- * no allocation, no lock, no log line.
+ * The packet path: in from the network, judged, counted, renumbered, out to whoever hears the
+ * stream. Runs on a worker for each packet: no allocation, no lock, no log line.
  */
 #include <string.h>
 
@@ -11,13 +11,17 @@
 #include "mediad/worker.h"
 
 #define RATE_US		1000000
-#define RATE_MAX	1000	/* packets a second; 10 ms frames are 100. Also ends loops made by addresses in SDP. */
+/* packets a second; 10 ms frames are 100. Also ends loops made by addresses in SDP. */
+#define RATE_MAX	1000
 
 /* A key was pressed. */
 static void
 tell_key(struct worker *w, const struct stream *s, const struct dtmf_key *key)
 {
-	struct ev ev = { .type = EV_DTMF, .session = s->st.id, .what = (uint8_t)key->digit, .duration_ms = key->ms };
+	struct ev ev = { .type = EV_DTMF,
+		.session = s->st.id,
+		.what = (uint8_t)key->digit,
+		.duration_ms = key->ms };
 
 	worker_event(w, &ev);
 }
@@ -41,7 +45,8 @@ hold_source(struct stream *s, uint64_t now_us)
 }
 
 static bool
-accept_source(struct worker *w, struct stream *s, const struct io_packet *p, const struct rtp *r, uint64_t now_us)
+accept_source(struct worker *w, struct stream *s, const struct io_packet *p, const struct rtp *r,
+    uint64_t now_us)
 {
 	struct latch *l = &s->st.latch;
 
@@ -91,7 +96,10 @@ within_rate(struct stream *s, uint64_t now_us)
 	return ++s->rate <= RATE_MAX;
 }
 
-/* Out to d's far end: what came in as kind with the fields of r, whose payload may be changed. Returns whether it was sent. */
+/*
+ * Out to d's far end: what came in as kind with the fields of r, whose payload may be changed.
+ * Returns whether it was sent.
+ */
 static bool
 relay(struct worker *w, struct stream *d, unsigned kind, struct rtp *r, uint64_t now_us)
 {
@@ -194,7 +202,8 @@ fill_rx(struct stream *s)
 }
 
 void
-stream_configure(struct worker *w, struct stream *s, const struct sdp_stream *now, bool negotiated, uint64_t now_us)
+stream_configure(struct worker *w, struct stream *s, const struct sdp_stream *now, bool negotiated,
+    uint64_t now_us)
 {
 	bool could_receive = s->negotiated && s->may_receive;
 
@@ -240,7 +249,10 @@ stream_second(struct worker *w, struct stream *s, uint64_t now_us)
 	if (dtmf_in_timeout(&s->st.dtmf, now_us, &key))
 		tell_key(w, s, &key);
 	if (io_port_connected(s->rtp)) {
-		/* Silent: perhaps it is behind a NAT that changed its mind; latch.h says who may take its place. */
+		/*
+		 * Silent: perhaps it is behind a NAT that changed its mind; latch.h says who may
+		 * take its place.
+		 */
 		if (latch_lost(&s->st.latch, now_us))
 			io_port_connect(s->rtp, NULL);
 	} else if (!latch_lost(&s->st.latch, now_us)) {

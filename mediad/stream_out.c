@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* Packets of our own making: a sound is sent to the far end in frames of the agreed length, by the worker's tick. */
+/*
+ * Packets of our own making: a sound is sent to the far end in frames of the agreed length, by the
+ * worker's tick.
+ */
 #include <string.h>
 
 #include "mediad/g711.h"
@@ -8,7 +11,10 @@
 
 #define FRAME_MAX 480	/* 60 ms */
 
-/* The next n samples of the sound, which may begin again. Returns false when it was over before the first of them. */
+/*
+ * The next n samples of the sound, which may begin again. Returns false when it was over before the
+ * first of them.
+ */
 static bool
 next_samples(struct stream *s, int16_t *pcm, uint32_t n)
 {

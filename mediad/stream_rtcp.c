@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * RTCP of one stream: our SR or RR about every 5 s, and what the far end's reports say. Nothing of it is relayed: each leg is an RTP
- * session of its own.
+ * RTCP of one stream: our SR or RR about every 5 s, and what the far end's reports say. Nothing of
+ * it is relayed: each leg is an RTP session of its own.
  */
 #include <stdio.h>
 #include <time.h>
@@ -9,7 +9,7 @@
 #include "mediad/stream.h"
 #include "mediad/worker.h"
 
-#define INTERVAL_US	5000000		/* RFC 3550 section 6.2: half to one and a half of it, at random */
+#define INTERVAL_US	5000000	/* RFC 3550 section 6.2: half to one and a half of it, at random */
 
 static uint64_t
 real_us(void)
@@ -20,7 +20,10 @@ real_us(void)
 	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
 }
 
-/* Where reports go. Behind a NAT SDP's address leads nowhere: where RTCP came from, or the port after the RTP's. */
+/*
+ * Where reports go. Behind a NAT SDP's address leads nowhere: where RTCP came from, or the port
+ * after the RTP's.
+ */
 static bool
 destination(const struct stream *s, union addr *to)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Events of the workers and the loader as messages to featured, the last figures of ended sessions, and the gauges. While featured
- * is away events are lost; what it needs of them comes back by sync and by its repeating commands.
+ * Events of the workers and the loader as messages to featured, the last figures of ended sessions,
+ * and the gauges. While featured is away events are lost; what it needs of them comes back by sync
+ * and by its repeating commands.
  */
 #include "mediad/to_featured.h"
 
@@ -108,7 +109,9 @@ stats(struct mediad *m, const struct ev *ev)
 static void
 played(struct mediad *m, const struct ev *ev)
 {
-	struct msg_media_played out = { .session = ev->session, .play = ev->number, .outcome = ev->what };
+	struct msg_media_played out = {
+		.session = ev->session, .play = ev->number, .outcome = ev->what
+	};
 
 	session_played(m, ev->session, ev->number);
 	ipc_send(featured(m), MSG_media_played, &out);
@@ -126,11 +129,14 @@ to_featured_event(struct mediad *m, const struct ev *ev)
 		played(m, ev);
 		break;
 	case EV_DTMF:
-		dtmf = (struct msg_media_dtmf){ .session = ev->session, .digit = ev->what, .duration_ms = ev->duration_ms };
+		dtmf = (struct msg_media_dtmf){
+			.session = ev->session, .digit = ev->what, .duration_ms = ev->duration_ms
+		};
 		ipc_send(featured(m), MSG_media_dtmf, &dtmf);
 		break;
 	case EV_SILENT:
-		silent = (struct msg_media_silent){ .session = ev->session, .silent_ms = ev->number };
+		silent = (struct msg_media_silent){ .session = ev->session,
+			.silent_ms = ev->number };
 		ipc_send(featured(m), MSG_media_silent, &silent);
 		break;
 	case EV_STATS:
@@ -140,7 +146,9 @@ to_featured_event(struct mediad *m, const struct ev *ev)
 		removed(m, ev);
 		break;
 	case EV_LOADED:
-		loaded = (struct loader_result){ .session = ev->session, .play = ev->number, .sound = ev->sound };
+		loaded = (struct loader_result){
+			.session = ev->session, .play = ev->number, .sound = ev->sound
+		};
 		session_loaded(m, &loaded);
 		break;
 	}
@@ -165,7 +173,8 @@ sum(const struct mediad *m, size_t off)
 	for (unsigned i = 0; i < m->nworkers; i++) {
 		const char *counts = (const char *)&m->workers[i].counts;
 
-		total += atomic_load_explicit((const _Atomic uint64_t *)(counts + off), memory_order_relaxed);
+		total += atomic_load_explicit((const _Atomic uint64_t *)(counts + off),
+		    memory_order_relaxed);
 	}
 	return total;
 }

@@ -10,7 +10,11 @@
 
 struct mediad;
 
-/* A media_stats_get that is to be answered when the worker has answered the tag. False: out of memory. */
-bool to_featured_wait_stats(struct mediad *m, struct ipc_peer *peer, uint32_t request, uint32_t *tag);
+/*
+ * A media_stats_get that is to be answered when the worker has answered the tag. False: out of
+ * memory.
+ */
+bool to_featured_wait_stats(struct mediad *m, struct ipc_peer *peer, uint32_t request,
+    uint32_t *tag);
 
 #endif

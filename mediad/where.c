@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* Choosing the address in our SDP, see where.h: set by hand, or the source address of the kernel's route to the far end. */
+/*
+ * Choosing the address in our SDP, see where.h: set by hand, or the source address of the kernel's
+ * route to the far end.
+ */
 #include "mediad/where.h"
 
 #include <errno.h>
@@ -64,8 +67,8 @@ known(const union addr *a)
 }
 
 int
-where_we_are(const struct mediad_settings *set, const union addr *far, const union addr *like, union addr *bind,
-    union addr *told)
+where_we_are(const struct mediad_settings *set, const union addr *far, const union addr *like,
+    union addr *bind, union addr *told)
 {
 	union addr external;
 	int r;
@@ -88,7 +91,8 @@ where_we_are(const struct mediad_settings *set, const union addr *far, const uni
 	if (addr_is_any(told))
 		return -EADDRNOTAVAIL;
 	if (set->server.external_address[0] != '\0' && !is_loopback(told) &&
-	    addr_from_ip(&external, set->server.external_address, 0) == 0 && external.sa.sa_family == told->sa.sa_family)
+	    addr_from_ip(&external, set->server.external_address, 0) == 0 &&
+	    external.sa.sa_family == told->sa.sa_family)
 		*told = external;
 	return 0;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The worker thread, see worker.h: wait for packets, carry out commands, tick what plays, look after a tenth of the streams every
- * tenth of a second.
+ * The worker thread, see worker.h: wait for packets, carry out commands, tick what plays, look
+ * after a tenth of the streams every tenth of a second.
  */
 #include "mediad/worker.h"
 
@@ -39,7 +39,10 @@ worker_event(struct worker *w, const struct ev *ev)
 	uint64_t one = 1;
 	int r = queue_push(w->conf.events, ev);
 
-	/* The main thread is far behind. The end of a stream must not be lost, of the others featured hears in time. */
+	/*
+	 * The main thread is far behind. The end of a stream must not be lost, of the others
+	 * featured hears in time.
+	 */
 	while (r < 0 && ev->type == EV_REMOVED) {
 		usleep(1000);
 		r = queue_push(w->conf.events, ev);
@@ -51,7 +54,9 @@ worker_event(struct worker *w, const struct ev *ev)
 static void
 end_play(struct worker *w, struct stream *s, enum media_played_outcome outcome)
 {
-	struct ev ev = { .type = EV_PLAYED, .session = s->st.id, .number = s->play, .what = (uint8_t)outcome };
+	struct ev ev = {
+		.type = EV_PLAYED, .session = s->st.id, .number = s->play, .what = (uint8_t)outcome
+	};
 
 	if (s->play == 0)
 		return;
@@ -111,8 +116,10 @@ do_add(struct worker *w, struct stream *s)
 
 	if (r == 0 && s->rtcp != NULL)
 		r = io_attach(w->io, s->rtcp, s, STREAM_RTCP);
-	if (r < 0)	/* out of memory in the kernel: the session stays deaf, featured will hear of its silence */
-		log_error("session cannot receive", kv_x("session", s->st.id), kv_s("error", strerror(-r)));
+	/* out of memory in the kernel: the session stays deaf, featured will hear of its silence */
+	if (r < 0)
+		log_error("session cannot receive", kv_x("session", s->st.id),
+		    kv_s("error", strerror(-r)));
 	LIST_INSERT_HEAD(&w->slices[s->st.id % WORKER_SLICES], s, slice);
 	w->nstreams++;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * A worker: one thread with its I/O and its streams. The main thread gives commands by a bounded queue; events come back by
- * another one, which all workers share. Everything about packets happens here; nothing here knows IPC or SDP text.
+ * A worker: one thread with its I/O and its streams. The main thread gives commands by a bounded
+ * queue; events come back by another one, which all workers share. Everything about packets happens
+ * here; nothing here knows IPC or SDP text.
  */
 #ifndef WARDEN_MEDIAD_WORKER_H
 #define WARDEN_MEDIAD_WORKER_H
@@ -109,7 +110,8 @@ struct worker {
 	uint32_t		 rand;		/* of RTCP intervals; no secret */
 	bool			 stop;
 	struct worker_counts	 counts;
-	uint64_t		 invalid, dropped, strangers, flooded, late;	/* the thread's own; copied to counts */
+	/* the thread's own; copied to counts */
+	uint64_t		 invalid, dropped, strangers, flooded, late;
 	uint64_t		 strangers_told;
 	uint8_t			 packet[IO_HEADROOM + 1024];	/* of our own making */
 };
@@ -119,7 +121,10 @@ int worker_start(struct worker *w, const struct worker_conf *conf);
 /* Stops it and frees what it has; streams stay with the caller, unattached. */
 void worker_stop(struct worker *w);
 
-/* Main thread: hands over a command (copied). Waits a little when the queue is full; the worker always empties it. */
+/*
+ * Main thread: hands over a command (copied). Waits a little when the queue is full; the worker
+ * always empties it.
+ */
 void worker_cmd(struct worker *w, const struct cmd *cmd);
 
 /* Worker thread: an event to the main thread. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * rtpmediad: mediad alone under RTP, with this program as its featured and a generator as all the phones: CPU per relayed packet, latency,
- * loss. For work on the packet path; test/bench/run measures the whole suite. Compare with rtpfloor in the same minute.
+ * rtpmediad: mediad alone under RTP, with this program as its featured and a generator as all the
+ * phones: CPU per relayed packet, latency, loss. For work on the packet path; test/bench/run
+ * measures the whole suite. Compare with rtpfloor in the same minute.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -80,7 +81,8 @@ start_mediad(struct bench *x, const char *bin, const char *workers)
 
 	str_format(conf, sizeof(conf), "%s/mediad.yml", x->dir);
 	str_format(w, sizeof(w), "server.workers=%s", workers);
-	if ((f = fopen(conf, "w")) == NULL || fprintf(f, "logging: {level: WARNING}\n") < 0 || fclose(f) != 0)
+	if ((f = fopen(conf, "w")) == NULL || fprintf(f, "logging: {level: WARNING}\n") < 0 ||
+	    fclose(f) != 0)
 		load_die("%s: %m", conf);
 	chmod(conf, 0644);
 	if ((x->mediad = fork()) == 0) {
@@ -123,12 +125,17 @@ make_calls(struct bench *x)
 
 	for (unsigned i = 0; i < x->nlegs; i += 2) {
 		struct msg_media_offer offer = { .session = i + 1, .call = i + 1 };
-		struct msg_media_make_offer make = { .session = i + 2, .call = i + 1, .like = i + 1 };
+		struct msg_media_make_offer make = {
+			.session = i + 2, .call = i + 1, .like = i + 1
+		};
 		struct msg_media_answer answer = { .session = i + 2 };
 
 		for (unsigned leg = 0; leg < 2; leg++) {
-			str_format(text, sizeof(text), "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"
-			    "m=audio %u RTP/AVP 0\r\n", x->gen.port[(i + leg) % LOAD_RTP_SOCKS]);
+			str_format(text, sizeof(text),
+			    "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 "
+			    "0\r\n"
+			    "m=audio %u RTP/AVP 0\r\n",
+			    x->gen.port[(i + leg) % LOAD_RTP_SOCKS]);
 			if (leg == 0) {
 				offer.sdp = ipc_view_str(text);
 				ipc_send(p, MSG_media_offer, &offer);
@@ -138,8 +145,10 @@ make_calls(struct bench *x)
 				ipc_send(p, MSG_media_answer, &answer);
 			}
 		}
-		ipc_send(p, MSG_media_connect, &(struct msg_media_connect){ .a = i + 1, .b = i + 2 });
-		ipc_send(p, MSG_media_make_answer, &(struct msg_media_make_answer){ .session = i + 1, .like = i + 2 });
+		ipc_send(p, MSG_media_connect,
+		    &(struct msg_media_connect){ .a = i + 1, .b = i + 2 });
+		ipc_send(p, MSG_media_make_answer,
+		    &(struct msg_media_make_answer){ .session = i + 1, .like = i + 2 });
 		ipc_flush(p);
 		while (x->got < i + 2)
 			sd_event_run(x->event, 1000000);
@@ -255,7 +264,8 @@ main(int argc, char **argv)
 	start_mediad(&x, bin, workers);
 	before = rss_kb(x.mediad);
 	make_calls(&x);
-	printf("phase=mediad calls=%u kb_per_call=%.1f", calls, (double)(rss_kb(x.mediad) - before) / calls);
+	printf("phase=mediad calls=%u kb_per_call=%.1f", calls,
+	    (double)(rss_kb(x.mediad) - before) / calls);
 	fflush(stdout);
 	if ((child = fork()) == 0)
 		generate(&x, seconds + 2 * WARM_S);

@@ -24,8 +24,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	rep.block = h.block;
 	rep.bye = h.bye;
 	n = rtcp_build(out, &rep);
-	if (!rtcp_parse(&again, out, n, 0x01020304) || again.has_sr != h.has_sr || again.sr_ntp != h.sr_ntp ||
-	    again.has_block != h.has_block || memcmp(&again.block, &h.block, sizeof(h.block)) != 0 || again.bye != h.bye)
+	if (!rtcp_parse(&again, out, n, 0x01020304) || again.has_sr != h.has_sr ||
+	    again.sr_ntp != h.sr_ntp || again.has_block != h.has_block ||
+	    memcmp(&again.block, &h.block, sizeof(h.block)) != 0 || again.bye != h.bye)
 		abort();
 	rtcp_rtt_us(&h.block, h.sr_ntp);
 	return 0;

@@ -1,6 +1,12 @@
 /* SPDX-License-Identifier: ISC */
-/* Packets of anybody's making through the packet path's judges: header, source, counting, renumbering, keys. */
-/* links: mediad/rtp.c mediad/rtp_seq.c mediad/latch.c mediad/dtmf_in.c common/base/addr.c common/base/str.c */
+/*
+ * Packets of anybody's making through the packet path's judges: header, source, counting,
+ * renumbering, keys.
+ */
+/*
+ * links: mediad/rtp.c mediad/rtp_seq.c mediad/latch.c mediad/dtmf_in.c common/base/addr.c
+ * common/base/str.c
+ */
 #include <stdlib.h>
 #include <string.h>
 

@@ -29,7 +29,8 @@ struct source {
 static struct source
 source(const char *text, uint32_t ssrc)
 {
-	return (struct source){ .a = at(text), .r = { .ssrc = ssrc, .seq = (uint16_t)(ssrc * 31) } };
+	return (struct source){ .a = at(text),
+		.r = { .ssrc = ssrc, .seq = (uint16_t)(ssrc * 31) } };
 }
 
 static enum latch_verdict
@@ -44,7 +45,8 @@ says(struct latch *l, struct source *s, uint64_t *now)
 static void
 sdp_is_trusted_at_once(void **state)
 {
-	struct source phone = source("192.0.2.1:4000", 1), stranger = source("198.51.100.9:4000", 2);
+	struct source phone = source("192.0.2.1:4000", 1),
+	              stranger = source("198.51.100.9:4000", 2);
 	struct latch l = { 0 };
 	uint64_t now = 1000000;
 
@@ -65,7 +67,8 @@ sdp_is_trusted_at_once(void **state)
 static void
 nat_is_learned_and_held(void **state)
 {
-	struct source nat = source("203.0.113.7:33333", 1), stranger = source("198.51.100.9:4000", 2);
+	struct source nat = source("203.0.113.7:33333", 1),
+	              stranger = source("198.51.100.9:4000", 2);
 	struct source same_ip = source("192.168.1.5:9999", 3);
 	union addr sdp = at("192.168.1.5:4000");
 	struct latch l = { 0 };
@@ -93,11 +96,15 @@ nat_is_learned_and_held(void **state)
 		assert_int_equal(says(&l, &nat, &now), LATCH_REFUSED);
 }
 
-/* The NAT changed its mind: the same stream from another port, after silence. A stranger does not know SSRC and sequence. */
+/*
+ * The NAT changed its mind: the same stream from another port, after silence. A stranger does not
+ * know SSRC and sequence.
+ */
 static void
 stream_may_move_when_lost(void **state)
 {
-	struct source nat = source("203.0.113.7:33333", 1), stranger = source("198.51.100.9:4000", 2);
+	struct source nat = source("203.0.113.7:33333", 1),
+	              stranger = source("198.51.100.9:4000", 2);
 	union addr sdp = at("192.168.1.5:4000");
 	struct latch l = { 0 };
 	uint64_t now = 1000000;
@@ -150,7 +157,8 @@ new_sdp_learns_again(void **state)
 static void
 before_sdp_nothing_is_learned(void **state)
 {
-	struct source phone = source("192.0.2.1:4000", 1), stranger = source("198.51.100.9:4000", 2);
+	struct source phone = source("192.0.2.1:4000", 1),
+	              stranger = source("198.51.100.9:4000", 2);
 	struct latch l = { 0 };
 	uint64_t now = 1000000;
 

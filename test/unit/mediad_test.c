@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The mediad binary with this test as its featured and as the phones: offers, answers, RTP both ways, sources, direction, keys, sounds,
- * silence, figures, ports, kill -9.
+ * The mediad binary with this test as its featured and as the phones: offers, answers, RTP both
+ * ways, sources, direction, keys, sounds, silence, figures, ports, kill -9.
  *
- * links: common/ipc/msg.c common/ipc/wire.c common/ipc/peer.c common/ipc/pending.c common/ipc/endpoint.c
- * common/base/buf.c common/base/str.c common/base/log.c common/base/mem.c common/base/clock.c common/base/id.c
- * common/base/addr.c mediad/rtp.c mediad/rtcp.c
+ * links: common/ipc/msg.c common/ipc/wire.c common/ipc/peer.c common/ipc/pending.c
+ * common/ipc/endpoint.c common/base/buf.c common/base/str.c common/base/log.c common/base/mem.c
+ * common/base/clock.c common/base/id.c common/base/addr.c mediad/rtp.c mediad/rtcp.c
  * libs: libsystemd
  */
 #include <arpa/inet.h>
@@ -97,7 +97,8 @@ on_message(void *arg, struct ipc_peer *peer, const struct ipc_msg *msg)
 	s->type = msg->type;
 	memcpy(&s->body, msg->body, ipc_def(msg->type)->size);
 	if (msg->type == MSG_media_sdp)
-		str_ncopy(s->sdp, sizeof(s->sdp), (const char *)s->body.media_sdp.sdp.p, s->body.media_sdp.sdp.len);
+		str_ncopy(s->sdp, sizeof(s->sdp), (const char *)s->body.media_sdp.sdp.p,
+		    s->body.media_sdp.sdp.len);
 }
 
 static struct ipc_peer *
@@ -123,7 +124,8 @@ expect(uint16_t type, unsigned *at)
 			if (fx.seen[*at].type == type)
 				return &fx.seen[(*at)++];
 			if (fx.seen[*at].type == MSG_media_failed && type != MSG_media_failed)
-				print_error("media_failed: %s\n", fx.seen[*at].body.media_failed.reason);
+				print_error("media_failed: %s\n",
+				    fx.seen[*at].body.media_failed.reason);
 		}
 		if (clock_mono_ms() > until)
 			fail_msg("no %s came", ipc_def(type)->name);
@@ -146,8 +148,9 @@ start_mediad(void)
 		char conf[PATH_MAX + 32];
 
 		str_format(conf, sizeof(conf), "%s/mediad.yml", fx.dir);
-		execl(fx.bin, "mediad", "-f", conf, "-r", fx.dir, "-s", fx.dir, "-o", range1, "-o", range2, "-o", sounds,
-		    "-o", "server.silence_timeout=1", "-o", "server.workers=2", user == NULL ? NULL : "-u", user, NULL);
+		execl(fx.bin, "mediad", "-f", conf, "-r", fx.dir, "-s", fx.dir, "-o", range1, "-o",
+		    range2, "-o", sounds, "-o", "server.silence_timeout=1", "-o",
+		    "server.workers=2", user == NULL ? NULL : "-u", user, NULL);
 		_exit(127);
 	}
 	for (until = clock_mono_ms() + 5000; fx.ups == ups;) {
@@ -260,8 +263,10 @@ static struct ipc_view
 sdp_of(const struct phone *p, const char *pts, const char *extra, char *out, size_t size)
 {
 	assert_true(str_format(out, size,
-	    "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio %u RTP/AVP %s\r\n"
-	    "a=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\n%s", p->port, pts, extra));
+	    "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio %u "
+	    "RTP/AVP %s\r\n"
+	    "a=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\n%s",
+	    p->port, pts, extra));
 	return ipc_view_str(out);
 }
 
@@ -283,7 +288,8 @@ send_rtp(struct phone *p, int fd, uint8_t pt, bool marker, const void *payload, 
 
 	rtp_write_head(b, &r);
 	memcpy(b + RTP_HEAD_LEN, payload, n);
-	assert_int_equal(sendto(fd, b, RTP_HEAD_LEN + n, 0, &p->to.sa, addr_len(&p->to)), (ssize_t)(RTP_HEAD_LEN + n));
+	assert_int_equal(sendto(fd, b, RTP_HEAD_LEN + n, 0, &p->to.sa, addr_len(&p->to)),
+	    (ssize_t)(RTP_HEAD_LEN + n));
 }
 
 static void
@@ -318,7 +324,8 @@ hear(int fd, struct rtp *r, uint8_t store[2048], int ms)
 }
 
 static void
-offer_from(uint64_t session, uint64_t call, const struct phone *p, const char *pts, const char *extra)
+offer_from(uint64_t session, uint64_t call, const struct phone *p, const char *pts,
+    const char *extra)
 {
 	char text[1024];
 	struct msg_media_offer m = { .session = session, .call = call };
@@ -410,10 +417,12 @@ relay_both_ways(void **state)
 	SEND(media_close, .session = 1);
 	SEND(media_close, .session = 2);
 	s = expect(MSG_media_closed, &at);
-	assert_int_equal(s->body.media_closed.packets_in + s->body.media_closed.packets_out, 52 + 50);
+	assert_int_equal(s->body.media_closed.packets_in + s->body.media_closed.packets_out,
+	    52 + 50);
 	assert_string_equal(s->body.media_closed.codec, "PCMU");
 	s = expect(MSG_media_closed, &at);
-	assert_int_equal(s->body.media_closed.packets_in + s->body.media_closed.packets_out, 52 + 50);
+	assert_int_equal(s->body.media_closed.packets_in + s->body.media_closed.packets_out,
+	    52 + 50);
 	SEND(media_close, .session = 9);
 	s = expect(MSG_media_closed, &at);
 	assert_int_equal(s->body.media_closed.packets_in, 0);
@@ -560,7 +569,8 @@ hold_stops_media(void **state)
 		SEND(media_make_answer, .session = 1);
 		struct seen *s = expect(MSG_media_sdp, &at);
 		assert_non_null(strstr(s->sdp, i == 0 ? "a=recvonly" : "a=inactive"));
-		assert_int_equal(s->body.media_sdp.direction, i == 0 ? MEDIA_SENDONLY : MEDIA_INACTIVE);
+		assert_int_equal(s->body.media_sdp.direction,
+		    i == 0 ? MEDIA_SENDONLY : MEDIA_INACTIVE);
 		say(&b, PCMU, 2);
 		assert_false(hear(a.rtp, &r, store, 60));
 		say(&a, PCMU, 2);
@@ -803,7 +813,9 @@ rtcp_is_exchanged(void **state)
 {
 	struct phone a, b;
 	uint8_t store[2048], report[RTCP_MAX];
-	struct rtcp_report sr = { .sender = true, .ntp = 0x1234567812345678, .rtp_ts = 1, .cname = "phone" };
+	struct rtcp_report sr = {
+		.sender = true, .ntp = 0x1234567812345678, .rtp_ts = 1, .cname = "phone"
+	};
 	struct rtcp_heard h;
 	struct pollfd pfd;
 	union addr to;

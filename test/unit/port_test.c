@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: ISC */
-/* The line of RTP ports: order of use, what others hold, none lost. Also the queue between threads. */
-/* links: mediad/port.c mediad/io_epoll.c mediad/queue.c common/base/addr.c common/base/str.c common/base/log.c common/base/mem.c
- * common/base/clock.c common/base/buf.c */
+/*
+ * The line of RTP ports: order of use, what others hold, none lost. Also the queue between threads.
+ */
+/*
+ * links: mediad/port.c mediad/io_epoll.c mediad/queue.c common/base/addr.c common/base/str.c
+ * common/base/log.c common/base/mem.c common/base/clock.c common/base/buf.c
+ */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>

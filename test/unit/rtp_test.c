@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* RTP headers, counting and renumbering (RFC 3550 A.1, A.3, A.8), RTCP reports, keys out of telephone-event (RFC 4733). */
+/*
+ * RTP headers, counting and renumbering (RFC 3550 A.1, A.3, A.8), RTCP reports, keys out of
+ * telephone-event (RFC 4733).
+ */
 /* links: mediad/rtp.c mediad/rtp_seq.c mediad/rtcp.c mediad/dtmf_in.c */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -84,7 +87,10 @@ loss_and_jitter_are_counted(void **state)
 	assert_int_equal(rtp_rx_ext_seq(&rx), 65536 + (65500 + 99) % 65536);
 	assert_int_equal(rtp_rx_fraction(&rx), 10 * 256 / 100);
 	assert_int_equal(rtp_rx_fraction(&rx), 0);
-	/* Swapped packets are 20 ms early and late: A.8 by hand would say a little over nothing after so many exact ones. */
+	/*
+	 * Swapped packets are 20 ms early and late: A.8 by hand would say a little over nothing
+	 * after so many exact ones.
+	 */
 	assert_in_range(rtp_rx_jitter_us(&rx), 0, 500);
 	/* A duplicate is no gain; another SSRC begins anew and keeps the loss. */
 	r = packet(65500, 0, 8);
@@ -182,14 +188,27 @@ out_is_one_stream(void **state)
 static void
 reports_are_written_and_read(void **state)
 {
-	struct rtcp_report rep = { .ssrc = 1, .sender = true, .ntp = 0x0102030405060708, .rtp_ts = 9, .packets = 10,
-		.octets = 1600, .has_block = true, .cname = "abc", .bye = true };
+	struct rtcp_report rep = { .ssrc = 1,
+		.sender = true,
+		.ntp = 0x0102030405060708,
+		.rtp_ts = 9,
+		.packets = 10,
+		.octets = 1600,
+		.has_block = true,
+		.cname = "abc",
+		.bye = true };
 	uint8_t b[RTCP_MAX];
 	struct rtcp_heard h;
 	size_t n;
 
 	(void)state;
-	rep.block = (struct rtcp_block){ .ssrc = 2, .fraction = 5, .lost = -3, .ext_seq = 70000, .jitter = 8, .lsr = 11, .dlsr = 12 };
+	rep.block = (struct rtcp_block){ .ssrc = 2,
+		.fraction = 5,
+		.lost = -3,
+		.ext_seq = 70000,
+		.jitter = 8,
+		.lsr = 11,
+		.dlsr = 12 };
 	n = rtcp_build(b, &rep);
 	assert_int_equal(n % 4, 0);
 	assert_true(rtcp_parse(&h, b, n, 2));
@@ -217,8 +236,8 @@ reports_are_written_and_read(void **state)
 }
 
 static unsigned
-key(struct dtmf_in *d, uint16_t seq, uint32_t ts, uint8_t event, bool end, uint16_t duration, uint64_t now,
-    struct dtmf_key out[2])
+key(struct dtmf_in *d, uint16_t seq, uint32_t ts, uint8_t event, bool end, uint16_t duration,
+    uint64_t now, struct dtmf_key out[2])
 {
 	uint8_t b[16 + 4] = { 0 };
 	struct rtp r = { .seq = seq, .ts = ts, .ssrc = 1, .payload = b + 12, .len = 4 };
@@ -263,8 +282,8 @@ keys_are_told_once(void **state)
 	for (unsigned i = 1; i * 160 < 160000; i++) {
 		uint32_t at = i * 160, base = at / 65535 * 65535;
 
-		told += key(&d, (uint16_t)(10 + i), 100000 + base, 3, false, (uint16_t)(at - base == 0 ? 65535 : at - base),
-		    2000000 + i * 20000, k);
+		told += key(&d, (uint16_t)(10 + i), 100000 + base, 3, false,
+		    (uint16_t)(at - base == 0 ? 65535 : at - base), 2000000 + i * 20000, k);
 	}
 	assert_in_range(told, 1, 3);
 	/* No keys: flash, and what is too short. */

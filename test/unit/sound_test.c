@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: ISC */
-/* G.711 against its definition, tones, resampling, and files of several kinds through the loader thread. */
-/* links: mediad/g711.c mediad/sound.c mediad/loader.c common/base/str.c common/base/log.c common/base/mem.c common/base/clock.c
- * common/base/buf.c */
+/*
+ * G.711 against its definition, tones, resampling, and files of several kinds through the loader
+ * thread.
+ */
+/*
+ * links: mediad/g711.c mediad/sound.c mediad/loader.c common/base/str.c common/base/log.c
+ * common/base/mem.c common/base/clock.c common/base/buf.c
+ */
 /* libs: sndfile */
 #include <math.h>
 #include <pthread.h>
@@ -42,7 +47,10 @@ g711_is_exact(void **state)
 			assert_int_equal(g711_ulaw_encode(g711_ulaw_decode((uint8_t)i)), i);
 		assert_int_equal(g711_alaw_encode(g711_alaw_decode((uint8_t)i)), i);
 	}
-	/* Nearest value for every sample: no more than half a step away (1/32 of the value, or 8 near zero). */
+	/*
+	 * Nearest value for every sample: no more than half a step away (1/32 of the value, or 8
+	 * near zero).
+	 */
 	for (int v = -32635; v <= 32635; v += 3) {
 		int du = g711_ulaw_decode(g711_ulaw_encode((int16_t)v)) - v;
 		int da = g711_alaw_decode(g711_alaw_encode((int16_t)v)) - v;
@@ -128,7 +136,8 @@ write_file(const char *path, int format, int rate, int channels)
 
 	assert_non_null(f);
 	for (int i = 0; i < rate; i++) {
-		double frame[2] = { 0.3 * sin(2 * M_PI * 440 * i / rate), 0.3 * sin(2 * M_PI * 440 * i / rate) };
+		double frame[2] = { 0.3 * sin(2 * M_PI * 440 * i / rate),
+			0.3 * sin(2 * M_PI * 440 * i / rate) };
 
 		assert_int_equal(sf_writef_double(f, frame, 1), 1);
 	}
@@ -182,7 +191,9 @@ files_are_loaded(void **state)
 	struct answers a = { .lock = PTHREAD_MUTEX_INITIALIZER, .come = PTHREAD_COND_INITIALIZER };
 	char dir[] = "/tmp/sound.XXXXXX", path[128], cmd[64];
 	const char *dirs[2] = { "/nonexistent" };
-	struct loader_conf conf = { .dirs = dirs, .ndirs = 2, .cache_bytes = 40000, .done = done, .arg = &a };
+	struct loader_conf conf = {
+		.dirs = dirs, .ndirs = 2, .cache_bytes = 40000, .done = done, .arg = &a
+	};
 	struct loader *l;
 	struct sound *s, *again;
 	FILE *f;
