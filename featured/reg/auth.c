@@ -34,6 +34,13 @@ struct source {
 	UT_hash_handle	hh;
 };
 
+/* Where a request came from. */
+struct from {
+	uint8_t	ip[16];
+	uint8_t	key[16];	/* the same, or the /64 */
+	char	shown[ADDR_STR_LEN + 1];
+};
+
 struct network {
 	uint8_t		ip[16];
 	unsigned	bits;		/* of the 128 */
@@ -187,7 +194,7 @@ source_room(struct auth *auth, uint64_t now_ms)
 }
 
 static struct source *
-source_add(struct auth *auth, const uint8_t ip[16], const char *shown, uint64_t now_ms)
+source_add(struct auth *auth, const struct from *f, uint64_t now_ms)
 {
 	struct source *s;
 
@@ -195,8 +202,8 @@ source_add(struct auth *auth, const uint8_t ip[16], const char *shown, uint64_t 
 		source_room(auth, now_ms);
 	if ((s = mem_new(sizeof(*s))) == NULL)
 		return NULL;
-	memcpy(s->ip, ip, 16);
-	str_copy(s->shown, sizeof(s->shown), shown);
+	memcpy(s->ip, f->key, 16);
+	str_copy(s->shown, sizeof(s->shown), f->shown);
 	s->since_ms = now_ms;
 	HASH_ADD(hh, auth->sources, ip, 16, s);
 	return s;
@@ -212,46 +219,47 @@ is_allowed(const struct auth *auth, const uint8_t ip[16])
 	return false;
 }
 
-/* The source's key, and its text without port. False: not an address (never from sipd). */
+/* False: not an address (never from sipd). */
 static bool
-source_key(const char *source, uint8_t ip[16], char *shown)
+parse_from(const char *source, struct from *f)
 {
 	union addr a;
 
 	if (addr_parse(&a, source, 0) < 0)
 		return false;
-	addr_print_ip(&a, shown);
-	to_bytes(&a, ip);
-	if (!is_v4(ip))
-		memset(ip + 8, 0, 8);
+	addr_print_ip(&a, f->shown);
+	to_bytes(&a, f->ip);
+	memcpy(f->key, f->ip, 16);
+	if (!is_v4(f->ip))
+		memset(f->key + 8, 0, 8);
 	return true;
 }
 
 static bool
-is_banned(struct auth *auth, const uint8_t ip[16], uint64_t now_ms)
+is_banned(struct auth *auth, const struct from *f, uint64_t now_ms)
 {
-	struct source *s = source_find(auth, ip);
+	struct source *s = source_find(auth, f->key);
 
 	if (s == NULL || s->until_ms == 0)
 		return false;
-	if (s->until_ms > now_ms && !is_allowed(auth, ip))
-		return true;
+	if (s->until_ms > now_ms)
+		return !is_allowed(auth, f->ip);
 	source_drop(auth, s);
 	return false;
 }
 
 static void
-count_failure(struct auth *auth, const struct auth_request *req, const uint8_t ip[16], const char *shown, uint64_t now_ms)
+count_failure(struct auth *auth, const struct auth_request *req, const struct from *f, uint64_t now_ms)
 {
 	uint64_t window = (uint64_t)auth->settings->security.ban_duration_s * 1000;
-	struct source *s = source_find(auth, ip);
+	struct source *s = source_find(auth, f->key);
 
 	auth->counts.forbidden++;
 	log_limited(&auth->wrong_log, LL_WARNING, "wrong credentials", kv_s("method", req->method), kv_s("user", req->user),
 	    kv_s("source", req->source));
-	if (is_allowed(auth, ip))
+	if (is_allowed(auth, f->ip))
 		return;
-	if (s == NULL && (s = source_add(auth, ip, shown, now_ms)) == NULL)
+	if (s == NULL && (s = source_add(auth, f, now_ms)) == NULL)
 		return;
 	if (s->since_ms + window <= now_ms) {
 		s->since_ms = now_ms;
@@ -260,7 +268,7 @@ count_failure(struct auth *auth, const struct auth_request *req, const uint8_t i
 	s->failures++;
 	if (s->failures >= auth->settings->security.max_failed_attempts) {
 		s->until_ms = now_ms + window;
-		log_warning("address banned", kv_s("address", shown), kv_u("failures", s->failures),
+		log_warning("address banned", kv_s("address", f->shown), kv_u("failures", s->failures),
 		    kv_i("seconds", auth->settings->security.ban_duration_s));
 	}
 }
@@ -286,14 +294,13 @@ auth_bans(const struct auth *auth, uint64_t now_ms, struct auth_ban *out, size_t
 bool
 auth_unban(struct auth *auth, const char *ip)
 {
-	char shown[ADDR_STR_LEN + 1];
-	uint8_t key[16];
 	struct source *s;
+	struct from f;
 
-	if (!source_key(ip, key, shown) || (s = source_find(auth, key)) == NULL || s->until_ms == 0)
+	if (!parse_from(ip, &f) || (s = source_find(auth, f.key)) == NULL || s->until_ms == 0)
 		return false;
 	source_drop(auth, s);
-	log_info("ban lifted", kv_s("address", shown));
+	log_info("ban lifted", kv_s("address", f.shown));
 	return true;
 }
 
@@ -396,8 +403,7 @@ auth_check(struct auth *auth, const struct auth_request *req, uint64_t now_ms, s
 	const struct settings *s = auth->settings;
 	enum digest_algorithm algorithm;
 	enum nonce_state state;
-	char shown[ADDR_STR_LEN + 1];
-	uint8_t ip[16];
+	struct from f;
 
 	memset(out, 0, sizeof(*out));
 	if (!s->security.require_authentication) {
@@ -405,31 +411,31 @@ auth_check(struct auth *auth, const struct auth_request *req, uint64_t now_ms, s
 		auth->counts.accepted++;
 		return;
 	}
-	if (!source_key(req->source, ip, shown)) {
+	if (!parse_from(req->source, &f)) {
 		out->result = AUTH_FORBIDDEN;
 		return;
 	}
-	if (is_banned(auth, ip, now_ms)) {
+	if (is_banned(auth, &f, now_ms)) {
 		out->result = AUTH_BANNED;
 		auth->counts.banned++;
 		return;
 	}
 	if (!is_answer(auth, req, &algorithm)) {
-		challenge(auth, shown, now_ms, false, out);
+		challenge(auth, f.shown, now_ms, false, out);
 		return;
 	}
-	state = nonce_look(auth->nonces, req->nonce, shown, now_ms, (uint64_t)s->security.nonce_lifetime_s * 1000);
+	state = nonce_look(auth->nonces, req->nonce, f.shown, now_ms, (uint64_t)s->security.nonce_lifetime_s * 1000);
 	if (state == NONCE_FOREIGN) {
 		auth->counts.stale++;
-		challenge(auth, shown, now_ms, true, out);
+		challenge(auth, f.shown, now_ms, true, out);
 		return;
 	}
 	if (!is_right(auth, req, algorithm, settings_extension(s, req->user))) {
 		out->result = AUTH_FORBIDDEN;
-		count_failure(auth, req, ip, shown, now_ms);
+		count_failure(auth, req, &f, now_ms);
 		return;
 	}
-	use_nonce(auth, req, shown, now_ms, state == NONCE_EXPIRED, out);
+	use_nonce(auth, req, f.shown, now_ms, state == NONCE_EXPIRED, out);
 }
 
 void

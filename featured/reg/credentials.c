@@ -155,12 +155,19 @@ make_pin(char *out)
 	out[MADE_PIN_LEN] = '\0';
 }
 
-/* Fills what x lacks from its entry, which is made or completed when need be. Returns 1: something new was made, 0, or -ENOMEM. */
+/* What is new, to be told. */
+struct made {
+	const struct extension	*x;
+	bool			 password, pin;
+};
+
+/* Fills what x lacks from its entry, which is made or completed when need be. Returns 0 or -ENOMEM. */
 static int
-complete(struct entries *all, struct extension *x)
+complete(struct entries *all, struct extension *x, struct made *made)
 {
 	struct entry *e = entry_find(all, x->number);
-	int made = 0;
+
+	*made = (struct made){ .x = x };
 
 	if (x->password[0] != '\0' && x->voicemail_pin[0] != '\0')
 		return 0;
@@ -169,26 +176,28 @@ complete(struct entries *all, struct extension *x)
 	if (x->password[0] == '\0') {
 		if (str_eq(e->password, "-")) {
 			id_text(e->password, MADE_PASSWORD_LEN);
-			made = 1;
+			made->password = true;
 		}
 		str_copy(x->password, sizeof(x->password), e->password);
 	}
 	if (x->voicemail_pin[0] == '\0') {
 		if (str_eq(e->pin, "-")) {
 			make_pin(e->pin);
-			made = 1;
+			made->pin = true;
 		}
 		str_copy(x->voicemail_pin, sizeof(x->voicemail_pin), e->pin);
 	}
-	return made;
+	return 0;
 }
 
 static void
-tell(const struct extension *const *made, size_t n, const char *dir)
+tell(const struct made *made, size_t n, const char *dir)
 {
 	for (size_t i = 0; i < n && i < TOLD_MAX; i++) {
-		log_info("credentials made for an extension; they are told this once",
-		    kv_s("extension", made[i]->number), kv_s("password", made[i]->password), kv_s("voicemail_pin", made[i]->voicemail_pin));
+		/* What the settings give is nobody's business here. */
+		log_info("credentials made for an extension; they are told this once", kv_s("extension", made[i].x->number),
+		    kv_s("password", made[i].password ? made[i].x->password : "(as in the settings)"),
+		    kv_s("voicemail_pin", made[i].pin ? made[i].x->voicemail_pin : "(as in the settings)"));
 	}
 	if (n > 0)
 		log_info("credentials that were made are kept in the state directory", kv_u("made", n), kv_s("directory", dir));
@@ -198,19 +207,19 @@ static int
 complete_all(struct settings *s, const char *dir, char *err, size_t err_size)
 {
 	struct extension *x = s->extensions.v;
-	const struct extension **made;
 	struct entries all = { 0 };
+	struct made *made;
 	size_t n = 0;
 	int r;
 
 	if ((made = mem_new((s->extensions.n + 1) * sizeof(*made))) == NULL)
 		return -ENOMEM;
 	r = load(dir, &all, err, err_size);
-	for (size_t i = 0; r >= 0 && i < s->extensions.n; i++) {
-		if ((r = complete(&all, &x[i])) > 0)
-			made[n++] = &x[i];
+	for (size_t i = 0; r == 0 && i < s->extensions.n; i++) {
+		r = complete(&all, &x[i], &made[n]);
+		n += r == 0 && (made[n].password || made[n].pin);
 	}
-	if (r >= 0)
+	if (r == 0)
 		r = n > 0 ? save(dir, &all, err, err_size) : 0;
 	if (r == 0)
 		tell(made, n, dir);
