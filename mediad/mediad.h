@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "common/base/ckpt.h"
+#include "common/base/log.h"
 #include "common/daemon/daemon.h"
 #include "common/ipc/peer.h"
 #include "mediad/port.h"

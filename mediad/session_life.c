@@ -195,37 +195,50 @@ session_removed(struct mediad *m, struct stream *stream)
 	discard(m, &s);
 }
 
+/* The ports and the stream of a record. Returns 0 or -errno. */
+static int
+take_up_stream(struct mediad *m, struct session *s)
+{
+	const struct stream_state *state = ckpt_get(m->streams_ck, s->rec.stream_slot);
+	int r;
+
+	/* Written before the session's own: if it is not there, it was dropped as poison. */
+	if (state == NULL || state->id != s->rec.id) {
+		s->rec.stream_slot = CKPT_NONE;
+		return -ENOENT;
+	}
+	if ((s->stream = stream_new(s->rec.id)) == NULL)
+		return -ENOMEM;
+	r = port_take_again(m->ports, &s->rec.bound, addr_port(&s->rec.bound), &s->ports);
+	if (r < 0)
+		return r;
+	s->stream->st = *state;
+	s->stream->slot = s->rec.stream_slot;
+	s->stream->live = live_of(m, s->rec.stream_slot);
+	s->stream->rtp = s->ports.rtp;
+	s->stream->rtcp = s->ports.rtcp;
+	stream_take_live(s->stream);
+	return 0;
+}
+
 /* One record of the process before us. Returns NULL when its ports or memory cannot be had. */
 static struct session *
 take_up(struct mediad *m, uint32_t slot)
 {
-	const struct session_rec *rec = ckpt_get(m->sessions_ck, slot);
-	const struct stream_state *state;
 	struct session *s = mem_new(sizeof(*s));
-	int r = -ENOMEM;
+	int r;
 
 	if (s == NULL)
 		return NULL;
-	s->rec = *rec;
+	s->rec = *(const struct session_rec *)ckpt_get(m->sessions_ck, slot);
 	s->slot = slot;
-	s->stream = stream_new(rec->id);
-	if (s->stream == NULL ||
-	    (r = port_take_again(m->ports, &rec->bound, addr_port(&rec->bound), &s->ports)) < 0) {
-		log_error("session is lost", kv_x("session", rec->id),
-		    kv_u("port", addr_port(&rec->bound)), kv_s("error", strerror(-r)));
+	if ((r = take_up_stream(m, s)) < 0) {
+		log_error("session is lost", kv_x("session", s->rec.id),
+		    kv_u("port", addr_port(&s->rec.bound)), kv_s("error", strerror(-r)));
 		discard(m, &s);
 		return NULL;
 	}
-	state = ckpt_get(m->streams_ck, rec->stream_slot);
-	s->stream->live = live_of(m, rec->stream_slot);
-	if (state != NULL && state->id == rec->id) {
-		s->stream->st = *state;
-		stream_take_live(s->stream);
-	}
-	s->stream->slot = rec->stream_slot;
-	s->stream->rtp = s->ports.rtp;
-	s->stream->rtcp = s->ports.rtcp;
-	s->worker = worker_of(m, rec->call);
+	s->worker = worker_of(m, s->rec.call);
 	HASH_ADD(hh, m->sessions, rec.id, sizeof(s->rec.id), s);
 	return s;
 }

@@ -83,6 +83,8 @@ struct stream_stats {
 /* Kinds of incoming packet by payload type; the values below are enum sdp_codec. */
 #define RX_UNKNOWN	0xff
 #define RX_EVENT	0xfe
+#define RX_NOISE	0xfd	/* comfort noise (RFC 3389), which phones send without asking */
+#define RX_NOISE_PT	13
 
 struct stream {
 	struct stream_state	 st;

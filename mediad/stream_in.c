@@ -93,7 +93,10 @@ within_rate(struct stream *s, uint64_t now_us)
 		s->rate_us = now_us;
 		s->rate = 0;
 	}
-	return ++s->rate <= RATE_MAX;
+	if (s->rate >= RATE_MAX)
+		return false;
+	s->rate++;
+	return true;
 }
 
 /*
@@ -110,6 +113,8 @@ relay(struct worker *w, struct stream *d, unsigned kind, struct rtp *r, uint64_t
 		return false;
 	if (kind == RX_EVENT) {
 		pt = d->now.te_tx;
+	} else if (kind == RX_NOISE) {
+		pt = SDP_PT_NONE;	/* nobody has agreed to it */
 	} else {
 		pt = d->now.tx_pt[kind];
 		if (pt == SDP_PT_NONE && d->now.codec != SDP_CODEC_NONE) {
@@ -180,7 +185,7 @@ stream_rtp_in(struct worker *w, struct stream *s, struct io_packet *p, uint64_t 
 	}
 	if (kind == RX_EVENT)
 		event_in(w, s, &r, now_us);
-	else
+	else if (kind != RX_NOISE)
 		s->st.codec_in = (uint8_t)kind;
 	dest = s->echo ? s : s->peer;
 	if (dest == NULL || !relay(w, dest, kind, &r, now_us))
@@ -195,6 +200,10 @@ fill_rx(struct stream *s)
 	enum sdp_codec codec;
 
 	for (unsigned pt = 0; pt < sizeof(s->rx); pt++) {
+		if (pt == RX_NOISE_PT) {
+			s->rx[pt] = RX_NOISE;
+			continue;
+		}
 		codec = sdp_rx_codec(now, (uint8_t)pt);
 		s->rx[pt] = codec != SDP_CODEC_NONE ? (uint8_t)codec :
 		    sdp_rx_is_event(now, (uint8_t)pt) ? RX_EVENT : RX_UNKNOWN;
