@@ -18,7 +18,7 @@ static const char *const modes[] = { "--migrate", "--dry-run", "--print-fsm", NU
 
 /* Beyond the common list: libpq, and the socket's making and permissions. */
 static const char *const syscalls[] = { "bind", "listen", "chmod", "fchmod", "getsockopt", "setsockopt", "pselect6", "socketpair",
-	"msync", "uname", "umask", NULL };
+	"msync", "uname", "umask", "utimensat", NULL };
 
 /*
  * Peers.
