@@ -104,6 +104,25 @@ auth_of_register(struct msg_reg_request *m, const sip_t *sip)
 #undef U8
 #undef STR
 
+/*
+ * A phone picks the algorithm that it knows (RFC 8760). These give up altogether when any challenge names another than MD5, so
+ * they are offered MD5 alone.
+ */
+static bool
+md5_only(nta_incoming_t *irq)
+{
+	static const char *const phones[] = { "baresip v0.", "baresip v1." };
+	msg_t *msg = nta_incoming_getrequest(irq);
+	const sip_t *sip = sip_object(msg);
+	const char *agent = sip != NULL && sip->sip_user_agent != NULL ? sip->sip_user_agent->g_string : NULL;
+	bool found = false;
+
+	for (unsigned i = 0; agent != NULL && i < sizeof(phones) / sizeof(phones[0]); i++)
+		found = found || strncasecmp(agent, phones[i], strlen(phones[i])) == 0;
+	msg_unref(msg);
+	return found;
+}
+
 void
 auth_challenge(nta_incoming_t *irq, const char *realm, const char *nonce, bool stale)
 {
@@ -114,7 +133,7 @@ auth_challenge(nta_incoming_t *irq, const char *realm, const char *nonce, bool s
 	    more);
 	str_format(md5, sizeof(md5), "Digest realm=\"%s\", nonce=\"%s\", algorithm=MD5, qop=\"auth\"%s", realm, nonce,
 	    more);
-	nta_incoming_treply(irq, SIP_401_UNAUTHORIZED, SIPTAG_WWW_AUTHENTICATE_STR(sha),
+	nta_incoming_treply(irq, SIP_401_UNAUTHORIZED, TAG_IF(!md5_only(irq), SIPTAG_WWW_AUTHENTICATE_STR(sha)),
 	    SIPTAG_WWW_AUTHENTICATE_STR(md5), SIPTAG_SERVER(sipd.server), TAG_END());
 	nta_incoming_destroy(irq);
 }

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/base/clock.h"
 #include "common/base/id.h"
 #include "common/base/mem.h"
 #include "common/base/str.h"
@@ -16,6 +17,7 @@
 #include "sipd/stack.h"
 
 #define DEADLINE_MS 4000
+#define NTP_EPOCH 2208988800UL	/* sofia's dates count from 1900 */
 #define CONTACTS_MAX 16
 #define RETRY_AFTER_S 10
 
@@ -145,7 +147,7 @@ accepted(struct reg *reg)
 	sip_date_t date[1];
 
 	sip_date_init(date);
-	date->d_time = sip_now();
+	date->d_time = (sip_time_t)(clock_real_ms() / 1000 + NTP_EPOCH);
 	nta_incoming_treply(reg->irq, SIP_200_OK, SIPTAG_DATE(date), SIPTAG_SERVER(sipd.server),
 	    SIPTAG_ALLOW(sipd.allow), SIPTAG_SUPPORTED_STR("path, timer, 100rel"),
 	    TAG_IF(reg->contacts.len > 0, SIPTAG_CONTACT_STR(reg->contacts.data)), TAG_END());
