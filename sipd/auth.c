@@ -119,7 +119,7 @@ md5_only(nta_incoming_t *irq)
 
 	for (unsigned i = 0; agent != NULL && i < sizeof(phones) / sizeof(phones[0]); i++)
 		found = found || strncasecmp(agent, phones[i], strlen(phones[i])) == 0;
-	msg_unref(msg);
+	msg_destroy(msg);
 	return found;
 }
 

@@ -6,6 +6,7 @@
 # has lies in $tmp/NAME, and ends with the test. The recording is found by `heard`.
 
 phones=()
+
 at_end phones_stop
 
 # phone NAME USER PASSWORD [key=value...]: starts a baresip and registers it.
@@ -67,11 +68,10 @@ phone() {
 	echo $! >"$dir/writer"
 	exec {fd}>"$dir/in"
 	eval "fd_$name=$fd"
-	[ "$register" = yes ] || {
-		wait_for 5 test -s "$dir/reader"
-		return
-	}
-	wait_for 10 phone_seen "$name" REGISTER_OK || {
+	wait_for 5 test -s "$dir/reader"
+	[ "$register" = yes ] || return 0
+	# It may have registered before the control connection was there, so its log counts.
+	wait_for 10 grep -q ' 200 OK' "$dir/log" || {
 		say "$name: not registered: $(tail -n 3 "$dir/log")"
 		return 1
 	}
