@@ -86,6 +86,8 @@ do_stats(struct mediad *m, struct ipc_peer *peer, uint64_t id, uint32_t request)
 	struct cmd cmd = { .type = CMD_STATS };
 	struct msg_media_closed none = { .session = id };
 
+	if (request == 0)	/* a statement: nobody waits for it */
+		return;
 	if (s == NULL) {
 		ipc_reply(peer, request, MSG_media_closed, &none);
 		return;
@@ -195,7 +197,8 @@ from_featured(void *arg, struct ipc_peer *peer, const struct ipc_msg *msg)
 			do_close(m, b->media_close.session);
 			break;
 		case MSG_media_stats_get:
-			do_stats(m, peer, b->media_stats_get.session, msg->id);
+			do_stats(m, peer, b->media_stats_get.session,
+			    msg->flags & IPC_REQUEST ? msg->id : 0);
 			break;
 		case MSG_reload:
 			do_reload(m, peer, msg->flags & IPC_REQUEST ? msg->id : 0);

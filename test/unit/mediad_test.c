@@ -862,6 +862,228 @@ rtcp_is_exchanged(void **state)
 	phone_close(&b);
 }
 
+/* b speaks before its answer is there: heard. Then the answer moves where a's sound goes. */
+static void
+media_before_the_answer(void **state)
+{
+	struct phone a, b;
+	uint8_t store[2048];
+	unsigned at = fx.nseen;
+	struct rtp r;
+
+	(void)state;
+	phone_open(&a, 1);
+	phone_open(&b, 2);
+	offer_from(1, 77, &a, "0 101", "");
+	SEND(media_make_offer, .session = 2, .call = 77, .like = 1);
+	take_port(&b, expect(MSG_media_sdp, &at)->sdp);
+	SEND(media_connect, .a = 1, .b = 2);
+	SEND(media_make_answer, .session = 1);
+	take_port(&a, expect(MSG_media_sdp, &at)->sdp);
+	say(&b, PCMU, 4);
+	assert_true(hear(a.rtp, &r, store, 1000));
+	assert_int_equal(r.payload[0], 4);
+	say(&a, PCMU, 5);
+	assert_false(hear(b.rtp, &r, store, 60));
+	answer_from(2, &b, "0 101", "");
+	SEND(media_make_answer, .session = 1);	/* tells when the answer was taken */
+	expect(MSG_media_sdp, &at);
+	say(&a, PCMU, 6);
+	assert_true(hear(b.rtp, &r, store, 1000));
+	assert_int_equal(r.payload[0], 6);
+	phone_close(&a);
+	phone_close(&b);
+}
+
+/* Sessions of different calls, whatever their workers, are connected in turn; each hears one. */
+static void
+calls_are_merged(void **state)
+{
+	enum { N = 6 };
+	struct phone p[N];
+	uint8_t store[2048];
+	unsigned at = fx.nseen;
+	struct rtp r;
+
+	(void)state;
+	for (unsigned i = 0; i < N; i++) {
+		phone_open(&p[i], i + 1);
+		offer_from(i + 1, 1000 + i, &p[i], "0 101", "");
+		SEND(media_make_answer, .session = i + 1);
+		take_port(&p[i], expect(MSG_media_sdp, &at)->sdp);
+	}
+	for (unsigned step = 1; step < N; step++) {
+		for (unsigned i = 0; i < N; i++)
+			SEND(media_connect, .a = i + 1, .b = (i + step) % N + 1);
+		/* The last two connects stand: N with step, and whoever is left. */
+		SEND(media_connect, .a = 1, .b = step + 1);
+		SEND(media_make_answer, .session = 1);	/* tells when all is done */
+		expect(MSG_media_sdp, &at);
+		say(&p[0], PCMU, (uint8_t)step);
+		assert_true(hear(p[step].rtp, &r, store, 1000));
+		assert_int_equal(r.payload[0], step);
+		say(&p[step], PCMU, (uint8_t)(100 + step));
+		assert_true(hear(p[0].rtp, &r, store, 1000));
+		assert_int_equal(r.payload[0], 100 + step);
+	}
+	SEND(media_disconnect, .session = 1);
+	SEND(media_make_answer, .session = 1);
+	expect(MSG_media_sdp, &at);
+	say(&p[0], PCMU, 1);
+	for (unsigned i = 0; i < N; i++)
+		assert_false(hear(p[i].rtp, &r, store, 20));
+	for (unsigned i = 0; i < N; i++)
+		phone_close(&p[i]);
+}
+
+/* A sound goes on over a kill, with numbers that go on, too; so does an echo. */
+static void
+sound_survives_a_kill(void **state)
+{
+	struct phone a;
+	uint8_t store[2048];
+	unsigned at = fx.nseen;
+	struct seen *s;
+	struct rtp r;
+	uint32_t ts = 0;
+	uint16_t seq = 0;
+
+	(void)state;
+	phone_open(&a, 1);
+	offer_from(1, 5, &a, "0 101", "a=ptime:30\r\n");
+	SEND(media_make_answer, .session = 1);
+	take_port(&a, expect(MSG_media_sdp, &at)->sdp);
+	SEND(media_play, .session = 1, .play = 3, .loops = 0, .path = "tone:dial");
+	for (int i = 0; i < 20; i++) {
+		assert_true(hear(a.rtp, &r, store, 1000));
+		assert_int_equal(r.len, 240);
+		if (i > 0) {
+			assert_int_equal((uint16_t)(r.seq - seq), 1);
+			assert_int_equal(r.ts - ts, 240);
+		}
+		seq = r.seq;
+		ts = r.ts;
+	}
+	kill_mediad(SIGKILL);
+	while (hear(a.rtp, &r, store, 40)) {
+		seq = r.seq;
+		ts = r.ts;
+	}
+	start_mediad();
+	s = expect(MSG_sync_session, &at);
+	assert_int_equal(s->body.sync_session.play, 3);
+	assert_true(hear(a.rtp, &r, store, 1000));
+	assert_int_equal((uint16_t)(r.seq - seq), 1);
+	assert_in_range(r.ts - ts, 240, 4000);
+	/* repeated */
+	SEND(media_play, .session = 1, .play = 3, .loops = 0, .path = "tone:dial");
+	assert_true(hear(a.rtp, &r, store, 1000));
+	SEND(media_play_stop, .session = 1);
+	s = expect(MSG_media_played, &at);
+	assert_int_equal(s->body.media_played.play, 3);
+	assert_int_equal(s->body.media_played.outcome, MEDIA_PLAYED_STOPPED);
+	SEND(media_echo, .session = 1, .on = 1);
+	SEND(media_make_answer, .session = 1);	/* tells when it is done */
+	expect(MSG_media_sdp, &at);
+	kill_mediad(SIGKILL);
+	start_mediad();
+	while (hear(a.rtp, &r, store, 40))
+		continue;
+	say(&a, PCMU, 9);
+	assert_true(hear(a.rtp, &r, store, 1000));
+	assert_int_equal(r.payload[0], 9);
+	phone_close(&a);
+}
+
+/* Whatever is thrown at the ports, from whom it may: the call goes on. */
+static void
+garbage_does_no_harm(void **state)
+{
+	struct phone a, b;
+	uint8_t store[2048], junk[2000];
+	uint16_t port;
+	struct rtp r;
+	union addr to;
+	int stranger;
+
+	(void)state;
+	srandom(1);
+	phone_open(&a, 1);
+	phone_open(&b, 2);
+	stranger = udp(&port);
+	call_up(&a, &b, "0 101", "0 101");
+	for (int i = 0; i < 3000; i++) {
+		size_t n = (size_t)random() % (i % 10 == 0 ? sizeof(junk) : 60);
+
+		for (size_t k = 0; k < n; k++)
+			junk[k] = (uint8_t)random();
+		if (n > 1 && i % 3 == 0) {
+			junk[0] = (uint8_t)(0x80 | (junk[0] & 0x3f));
+			junk[1] = i % 2 ? 0 : (uint8_t)(200 + junk[1] % 4);
+		}
+		to = a.to;
+		addr_set_port(&to, (uint16_t)(addr_port(&a.to) + (i & 1)));
+		sendto(i % 5 == 0 ? a.rtcp : stranger, junk, n, 0, &to.sa, addr_len(&to));
+		if (i % 100 == 0)
+			turn(0);
+	}
+	while (hear(b.rtp, &r, store, 50) || hear(a.rtp, &r, store, 50))
+		continue;
+	say(&a, PCMU, 1);
+	assert_true(hear(b.rtp, &r, store, 1000));
+	say(&b, PCMU, 2);
+	assert_true(hear(a.rtp, &r, store, 1000));
+	close(stranger);
+	phone_close(&a);
+	phone_close(&b);
+}
+
+/* Both legs over IPv6: our addresses are of that family. */
+static void
+ipv6_works(void **state)
+{
+	static const char sdp[] = "v=0\r\no=- 1 1 IN IP6 ::1\r\ns=-\r\nc=IN IP6 ::1\r\nt=0 0\r\n"
+				  "m=audio %u RTP/AVP 0\r\n";
+	int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct phone a = { .ssrc = 9 };
+	uint8_t store[2048];
+	socklen_t len = sizeof(union addr);
+	unsigned at = fx.nseen;
+	char text[512];
+	union addr me;
+	struct seen *s;
+	struct rtp r;
+
+	(void)state;
+	if (fd == -1 || addr_from_ip(&me, "::1", 0) != 0 || bind(fd, &me.sa, addr_len(&me)) == -1) {
+		print_message("no IPv6 on this machine\n");
+		return;
+	}
+	getsockname(fd, &me.sa, &len);
+	str_format(text, sizeof(text), sdp, addr_port(&me));
+	SEND(media_offer, .session = 1, .call = 1, .sdp = ipc_view_str(text));
+	SEND(media_make_answer, .session = 1);
+	SEND(media_echo, .session = 1, .on = 1);
+	s = expect(MSG_media_sdp, &at);
+	assert_non_null(strstr(s->sdp, "c=IN IP6 ::1\r\n"));
+	take_port(&a, s->sdp);
+	addr_from_ip(&a.to, "::1", addr_port(&a.to));
+	a.rtp = fd;
+	say(&a, PCMU, 3);
+	assert_true(hear(fd, &r, store, 1000));
+	assert_int_equal(r.payload[0], 3);
+	SEND(media_make_offer, .session = 2, .call = 1, .far = "[::1]:5060");
+	s = expect(MSG_media_sdp, &at);
+	assert_non_null(strstr(s->sdp, "c=IN IP6 ::1\r\n"));
+	SEND(media_make_offer, .session = 3, .call = 1, .far = "127.0.0.1:5060", .like = 1);
+	s = expect(MSG_media_sdp, &at);
+	assert_non_null(strstr(s->sdp, "c=IN IP4 127.0.0.1\r\n"));
+	SEND(media_make_offer, .session = 4, .call = 1, .like = 1);
+	s = expect(MSG_media_sdp, &at);
+	assert_non_null(strstr(s->sdp, "c=IN IP6 ::1\r\n"));
+	close(fd);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -875,6 +1097,11 @@ main(int argc, char **argv)
 		cmocka_unit_test_setup_teardown(killed_and_back, setup, teardown),
 		cmocka_unit_test_setup_teardown(ports_run_out_and_come_back, setup, teardown),
 		cmocka_unit_test_setup_teardown(rtcp_is_exchanged, setup, teardown),
+		cmocka_unit_test_setup_teardown(media_before_the_answer, setup, teardown),
+		cmocka_unit_test_setup_teardown(calls_are_merged, setup, teardown),
+		cmocka_unit_test_setup_teardown(sound_survives_a_kill, setup, teardown),
+		cmocka_unit_test_setup_teardown(garbage_does_no_harm, setup, teardown),
+		cmocka_unit_test_setup_teardown(ipv6_works, setup, teardown),
 	};
 
 	if (argc > 1)
