@@ -4,7 +4,7 @@
  * real one in a temporary directory, so that `restart` is what a kill -9 would leave. test/scenario/README says how the files are written.
  * Usage: scenario_test [FILE...]
  *
- * links: featured/call/api.c featured/call/call.c featured/call/cdr_fill.c featured/call/core.c featured/call/in_peer.c
+ * links: featured/call/api.c featured/call/call.c featured/call/cdr_fill.c featured/call/cdr_names.c featured/call/core.c featured/call/in_peer.c
  * featured/call/invite.c featured/call/leg.c featured/call/leg_do.c featured/call/out.c featured/call/plan.c
  * featured/call/resync.c featured/call/session.c featured/call/store.c featured/call/timers.c featured/call/trace.c
  * featured/app/app.c featured/app/dial.c featured/app/echo.c featured/app/announce.c featured/app/branch.c
