@@ -101,7 +101,7 @@ int daemon_exit_code(const struct daemon *d);
  */
 int daemon_reload(struct daemon *d, char *why, size_t size);
 
-/* A listening socket that systemd passed with this FileDescriptorName, or -1. */
+/* A listening socket, non-blocking, that systemd passed with this FileDescriptorName, or -1. */
 int daemon_listen_fd(const char *name);
 
 /*

@@ -8,6 +8,7 @@
 
 #include <sys/socket.h>
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -52,6 +53,9 @@ take(const char *name, bool listening)
 		if (listening && (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &on, &len) < 0 || !on))
 			continue;
 		passed.taken[i] = true;
+		/* systemd makes its sockets blocking; a loop must not hang in accept(). */
+		if (fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) < 0)
+			panic("fcntl");
 		return fd;
 	}
 	return -1;

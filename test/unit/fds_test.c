@@ -78,7 +78,9 @@ successor(int stored, int listening, uint16_t port)
 	/* Each is given out once, and not inherited by programs started. */
 	if (daemon_fd_take("rtp") != -1 || daemon_listen_fd("rtp") != -1)
 		return 4;
-	return fcntl(3, F_GETFD) & FD_CLOEXEC ? 0 : 5;
+	if ((fcntl(4, F_GETFL) & O_NONBLOCK) == 0)
+		return 5;
+	return fcntl(3, F_GETFD) & FD_CLOEXEC ? 0 : 6;
 }
 
 static void
