@@ -177,7 +177,7 @@ invite_in_progress(struct leg *leg, uint16_t status, const struct ipc_view *sdp)
 	checkpoint_save(leg);
 	/* Goes reliably by itself when the INVITE has Require: 100rel. */
 	nta_incoming_treply(leg->irq, status, NULL, SIPTAG_CONTACT_STR(leg->id_text.contact),
-	    SIPTAG_SERVER(sipd.server), SIPTAG_ALLOW(sipd.allow),
+	    SIPTAG_SERVER(sipd.server),
 	    TAG_IF(sdp->len > 0, SIPTAG_CONTENT_TYPE(sipd.sdp_type)), TAG_IF(sdp->len > 0, SIPTAG_PAYLOAD(body)),
 	    TAG_END());
 }

@@ -200,8 +200,11 @@ ipc_flush(struct ipc_peer *peer)
 			packet_free(packet);
 		}
 	}
-	if (peer != NULL && !peer->dead)
+	if (peer != NULL && !peer->dead) {
 		set_blocked(peer, false);
+		/* Whoever flushes by hand spares the loop its turn for it. */
+		sd_event_source_set_enabled(peer->flush, SD_EVENT_OFF);
+	}
 }
 
 static int
@@ -240,8 +243,8 @@ ipc_post(struct ipc_peer *peer, uint16_t type, uint8_t flags, uint32_t id, const
 	packet->len = (size_t)len;
 	packet->fd = fd;
 	STAILQ_INSERT_TAIL(&peer->queue, packet, next);
-	peer->queued++;
-	sd_event_source_set_enabled(peer->flush, SD_EVENT_ONESHOT);
+	if (peer->queued++ == 0)
+		sd_event_source_set_enabled(peer->flush, SD_EVENT_ONESHOT);
 	return 0;
 }
 
