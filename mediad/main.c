@@ -22,6 +22,7 @@
 #include "mediad/mediad.h"
 
 #define FILES		65536
+#define NICE		(-11)
 #define EVENTS_MAX	(1 << 20)
 #define EVENTS_A_TURN	256	/* of workers, before the loop looks at featured again */
 #define GAUGES_US	5000000
@@ -216,6 +217,10 @@ main(int argc, char **argv)
 	};
 	m.daemon.reload = on_reload;
 	daemon_init(&m.daemon, argc, argv, "mediad", &m.conf, &m.settings, &m.settings.logging);
+	/* Sound is in time or it is worthless; SIP can wait a little. Units say Nice= instead. */
+	if (geteuid() == 0 && setpriority(PRIO_PROCESS, 0, NICE) == -1)
+		log_warning("cannot take precedence over other processes",
+		    kv_s("error", strerror(errno)));
 	daemon_drop(&m.daemon, FILES);
 	g711_init();
 	open_events(&m);
