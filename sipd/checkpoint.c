@@ -24,6 +24,11 @@ checkpoint_init(void)
 	    OPEN_TAIL);
 	if (r < 0)
 		fatal("%s: %s", path, strerror(-r));
+	str_format(path, sizeof(path), "%s/long.ckpt", sipd.d.own_dir);
+	r = ckpt_open_tail(&sipd.ck_long, path, LONG_MAGIC, LONG_VERSION, sizeof(struct long_rec), SIPD_LONG_MAX,
+	    LONG_TAIL);
+	if (r < 0)
+		fatal("%s: %s", path, strerror(-r));
 }
 
 void
@@ -31,28 +36,61 @@ checkpoint_close(void)
 {
 	ckpt_close(&sipd.ck_legs);
 	ckpt_close(&sipd.ck_open);
+	ckpt_close(&sipd.ck_long);
 }
 
-/* Appends s with its NUL; false when the record is full. */
+struct packed {
+	char	*p;
+	size_t	 len;
+	size_t	 max;
+};
+
+/* Appends s with its NUL; false when there is no room. */
 static bool
-pack(struct leg_rec *rec, const char *s)
+pack(struct packed *to, const char *s)
 {
 	size_t len = s != NULL ? strlen(s) + 1 : 1;
 
-	if (rec->text_len + len > sizeof(rec->text))
+	if (to->len + len > to->max)
 		return false;
-	if (s != NULL)
-		memcpy(rec->text + rec->text_len, s, len);
-	else
-		rec->text[rec->text_len] = '\0';
-	rec->text_len += (uint16_t)len;
+	memcpy(to->p + to->len, s != NULL ? s : "", len);
+	to->len += len;
 	return true;
+}
+
+static bool
+pack_all(struct packed *to, const struct leg *leg)
+{
+	const struct dialog_id *id = &leg->id_text;
+
+	return pack(to, id->call_id) && pack(to, id->local) && pack(to, id->remote) && pack(to, id->target) &&
+	    pack(to, id->route) && pack(to, id->next_hop) && pack(to, id->contact) &&
+	    pack(to, leg->gone != NULL ? leg->gone->reason : "") && pack(to, leg->gone != NULL ? leg->gone->redirect : "") &&
+	    pack(to, leg->bind != NULL ? leg->bind : "");
+}
+
+/* The text into a slot of long.ckpt, anew each time: the record that names it is what makes it valid. */
+static uint32_t
+put_long(const struct leg *leg)
+{
+	uint32_t slot = ckpt_alloc(sipd.ck_long);
+	struct packed to = { .max = LONG_TAIL };
+
+	if (slot == CKPT_NONE)
+		return CKPT_NONE;
+	to.p = ckpt_tail(sipd.ck_long, slot);
+	if (!pack_all(&to, leg)) {
+		ckpt_del(sipd.ck_long, slot);
+		return CKPT_NONE;
+	}
+	ckpt_put(sipd.ck_long, slot, &(struct long_rec){ .leg = leg->id, .len = (uint32_t)to.len });
+	return slot;
 }
 
 static bool
 fill(struct leg_rec *rec, const struct leg *leg)
 {
-	const struct dialog_id *id = &leg->id_text;
+	struct packed to = { .p = rec->text, .max = sizeof(rec->text) };
 
 	*rec = (struct leg_rec){
 		.id = leg->id,
@@ -66,6 +104,7 @@ fill(struct leg_rec *rec, const struct leg *leg)
 		.session_s = leg->session_s,
 		.serial = leg->serial,
 		.open_slot = leg->open_slot,
+		.long_slot = CKPT_NONE,
 		.last_status = leg->last_status,
 		.phase = leg->phase,
 		.open = leg->open,
@@ -85,16 +124,19 @@ fill(struct leg_rec *rec, const struct leg *leg)
 		rec->gone_cause = leg->gone->cause;
 		rec->gone_q850 = leg->gone->q850;
 	}
-	return pack(rec, id->call_id) && pack(rec, id->local) && pack(rec, id->remote) && pack(rec, id->target) &&
-	    pack(rec, id->route) && pack(rec, id->next_hop) && pack(rec, id->contact) &&
-	    pack(rec, leg->gone != NULL ? leg->gone->reason : "") && pack(rec, leg->gone != NULL ? leg->gone->redirect : "") &&
-	    pack(rec, leg->bind != NULL ? leg->bind : "");
+	if (pack_all(&to, leg)) {
+		rec->text_len = (uint16_t)to.len;
+		return true;
+	}
+	rec->text_len = 0;
+	return (rec->long_slot = put_long(leg)) != CKPT_NONE;
 }
 
 void
 checkpoint_save(struct leg *leg)
 {
 	struct leg_rec rec;
+	uint32_t was = leg->long_slot;
 
 	if (leg->slot == CKPT_NONE && (leg->slot = ckpt_alloc(sipd.ck_legs)) == CKPT_NONE) {
 		sipd.count.unsaved++;
@@ -109,6 +151,8 @@ checkpoint_save(struct leg *leg)
 		return;
 	}
 	ckpt_put(sipd.ck_legs, leg->slot, &rec);
+	leg->long_slot = rec.long_slot;
+	ckpt_del(sipd.ck_long, was);
 }
 
 void
@@ -116,7 +160,8 @@ checkpoint_forget(struct leg *leg)
 {
 	ckpt_del(sipd.ck_legs, leg->slot);
 	ckpt_del(sipd.ck_open, leg->open_slot);
-	leg->slot = leg->open_slot = CKPT_NONE;
+	ckpt_del(sipd.ck_long, leg->long_slot);
+	leg->slot = leg->open_slot = leg->long_slot = CKPT_NONE;
 }
 
 /* Writes an open record: a, then b behind it. Either may already be there (NULL). */

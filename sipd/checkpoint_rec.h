@@ -10,6 +10,9 @@
 #define OPEN_MAGIC 0x57534f31	/* "WSO1" */
 #define OPEN_VERSION 1
 #define OPEN_TAIL (20 * 1024)
+#define LONG_MAGIC 0x57534e31	/* "WSN1" */
+#define LONG_VERSION 1
+#define LONG_TAIL (16 * 1024)
 #define REC_TEXT 1152
 
 enum rec_flags {
@@ -43,6 +46,13 @@ struct leg_rec {
 	char		branch[33];
 	/* NUL after each: call_id, local, remote, target, route, next_hop, contact, gone reason, gone redirect, bind. */
 	char		text[REC_TEXT];
+	uint32_t	long_slot;	/* in long.ckpt, where the text is if it does not fit here; else CKPT_NONE */
+};
+
+/* Texts longer than REC_TEXT: a record never changes, a new one takes its place. */
+struct long_rec {
+	uint64_t	leg;
+	uint32_t	len;
 };
 
 struct open_rec {

@@ -67,7 +67,7 @@ static bool
 remember_route(struct leg *leg)
 {
 	const sip_route_t *route = NULL;
-	char text[HEADER_MAX * 2];
+	char text[HEADER_MAX * 6];
 	size_t len = 0;
 	issize_t n;
 
@@ -104,9 +104,15 @@ dialog_from_invite(struct leg *leg, const msg_t *msg, const sip_t *sip, const ch
 {
 	struct dialog_id *id = &leg->id_text;
 	char text[HEADER_MAX], hop[URI_HOP_LEN], contact[URI_HOP_LEN + 2];
+	sip_contact_t target[1];
 	union addr source;
 	issize_t n;
 
+	/* Without a Contact (RFC 2543 allowed it) the far end is where the request came from, by the name in From. */
+	sip_contact_init(target);
+	*target->m_url = sip->sip_contact != NULL ? *sip->sip_contact->m_url : *sip->sip_from->a_url;
+	if (!nat_uri_ok(target->m_url))
+		return -EINVAL;
 	n = sip_header_field_e(text, sizeof(text), (const sip_header_t *)sip->sip_to, 0);
 	if (n < 0 || (size_t)n + DIALOG_TAG_LEN + 6 >= sizeof(text))
 		return -EMSGSIZE;
@@ -115,16 +121,16 @@ dialog_from_invite(struct leg *leg, const msg_t *msg, const sip_t *sip, const ch
 	leg->bind = nat_bind_of(msg);
 	nat_contact(contact, leg->bind, leg->transport);
 	if (nat_source(&source, sip) == 0 && sip->sip_record_route == NULL &&
-	    nat_use_source(&source, sip->sip_contact->m_url, leg->transport))
+	    (sip->sip_contact == NULL || nat_use_source(&source, target->m_url, leg->transport)))
 		nat_hop(hop, &source, leg->transport);
 	if (!set(&id->local, mem_strdup(text)) || !set(&id->remote, dialog_header_text(sip->sip_from)) ||
 	    !set(&id->call_id, mem_strdup(sip->sip_call_id->i_id)) ||
-	    !set(&id->target, url_text(sip->sip_contact->m_url)) || !set(&id->next_hop, mem_strdup(hop)) ||
+	    !set(&id->target, url_text(target->m_url)) || !set(&id->next_hop, mem_strdup(hop)) ||
 	    !set(&id->contact, mem_strdup(contact)))
 		return -ENOMEM;
 	leg->cseq = 1;
 	if (create(leg, sip->sip_cseq->cs_seq) < 0 ||
-	    nta_leg_server_route(leg->dialog, sip->sip_record_route, sip->sip_contact) < 0 || !remember_route(leg))
+	    nta_leg_server_route(leg->dialog, sip->sip_record_route, target) < 0 || !remember_route(leg))
 		return -ENOMEM;
 	return 0;
 }

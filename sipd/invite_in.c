@@ -4,6 +4,7 @@
  * Called by stack_event.c (requests) and from_featured.c (commands). What the callee is and whether it may be
  * called is featured's to decide.
  */
+#include <errno.h>
 #include <string.h>
 
 #include "common/base/clock.h"
@@ -41,17 +42,15 @@ invite_check(const sip_t *sip)
 {
 	struct ipc_view sdp;
 
-	if (sip->sip_contact == NULL || !dialog_uris_ok(sip))
+	if (!dialog_uris_ok(sip))
 		return 400;
 	return invite_sdp(&sdp, sip);
 }
 
 static const char *
-check_phrase(const sip_t *sip, int status)
+check_phrase(int status)
 {
-	if (status == 400)
-		return sip->sip_contact == NULL ? "Missing Contact Header" : "Bad Contact, Record-Route or Body";
-	return NULL;
+	return status == 400 ? "Bad Contact, Record-Route, Credentials or Body" : NULL;
 }
 
 /* What the RFC lets us refuse without asking anybody. Takes msg when it does. */
@@ -59,7 +58,6 @@ static bool
 refused(msg_t *msg, const sip_t *sip)
 {
 	sip_unsupported_t *unsupported;
-	msg_accept_any_t encoding[1];
 	struct msg_leg_offered fields;
 	const char *tag;
 	unsigned retry;
@@ -78,11 +76,6 @@ refused(msg_t *msg, const sip_t *sip)
 		stack_refuse(msg, SIP_483_TOO_MANY_HOPS, 0);
 		return true;
 	}
-	if (sip->sip_request->rq_url->url_type != url_sip && sip->sip_request->rq_url->url_type != url_sips &&
-	    sip->sip_request->rq_url->url_type != url_tel) {
-		stack_refuse(msg, SIP_416_UNSUPPORTED_URI, 0);
-		return true;
-	}
 	if ((tag = stack_unsupported(sip)) != NULL) {
 		unsupported = sip_unsupported_make(msg_home(msg), tag);
 		nta_msg_treply(sipd.agent, msg, SIP_420_BAD_EXTENSION, SIPTAG_UNSUPPORTED(unsupported),
@@ -91,7 +84,6 @@ refused(msg_t *msg, const sip_t *sip)
 	}
 	status = invite_check(sip);
 	if (status == 415) {
-		(void)encoding;
 		nta_msg_treply(sipd.agent, msg, SIP_415_UNSUPPORTED_MEDIA, SIPTAG_ACCEPT(sipd.accept),
 		    SIPTAG_ACCEPT_ENCODING_STR("identity"), SIPTAG_SERVER(sipd.server), TAG_END());
 		return true;
@@ -100,7 +92,7 @@ refused(msg_t *msg, const sip_t *sip)
 		status = 400;
 	if (status != 0) {
 		sipd.count.bad++;
-		stack_refuse(msg, status, check_phrase(sip, status), 0);
+		stack_refuse(msg, status, check_phrase(status), 0);
 		return true;
 	}
 	if ((retry = session_timer_too_short(sip)) != 0) {
@@ -119,6 +111,7 @@ invite_in_new(msg_t *msg, sip_t *sip)
 {
 	char tag[DIALOG_TAG_LEN + 1];
 	struct leg *leg;
+	int r;
 
 	if (refused(msg, sip))
 		return;
@@ -130,10 +123,13 @@ invite_in_new(msg_t *msg, sip_t *sip)
 	leg->transport = nat_transport(sip->sip_via);
 	leg->answered_ms = clock_real_ms();
 	id_text(tag, DIALOG_TAG_LEN);
-	if (dialog_from_invite(leg, msg, sip, tag) < 0) {
+	if ((r = dialog_from_invite(leg, msg, sip, tag)) < 0) {
 		leg_drop(leg);
 		leg_reap(leg);
-		stack_refuse(msg, SIP_500_INTERNAL_SERVER_ERROR, RETRY_AFTER_S);
+		if (r == -ENOMEM)
+			stack_refuse(msg, SIP_500_INTERNAL_SERVER_ERROR, RETRY_AFTER_S);
+		else
+			stack_refuse(msg, 400, check_phrase(400), 0);
 		return;
 	}
 	if ((leg->irq = nta_incoming_create(sipd.agent, leg->dialog, msg, sip, TAG_END())) == NULL) {

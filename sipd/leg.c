@@ -51,6 +51,7 @@ leg_new(uint64_t id, bool incoming)
 	leg->phase = incoming ? PHASE_OFFERED : PHASE_DIALING;
 	leg->slot = CKPT_NONE;
 	leg->open_slot = CKPT_NONE;
+	leg->long_slot = CKPT_NONE;
 	if ((leg->id_text.target = mem_strdup("")) == NULL || (leg->id_text.route = mem_strdup("")) == NULL ||
 	    (leg->id_text.next_hop = mem_strdup("")) == NULL) {
 		dialog_destroy(leg);

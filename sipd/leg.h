@@ -119,6 +119,7 @@ struct leg {
 
 	uint32_t	 slot;		/* in ck_legs */
 	uint32_t	 open_slot;	/* in ck_open */
+	uint32_t	 long_slot;	/* in ck_long */
 };
 
 /* A new leg in the table; NULL when out of memory or over max_legs. */

@@ -44,10 +44,16 @@ static bool
 take_texts(struct leg *leg, const struct leg_rec *rec)
 {
 	const char *p = rec->text, *end = rec->text + (rec->text_len < REC_TEXT ? rec->text_len : REC_TEXT);
+	const struct long_rec *more = rec->long_slot != CKPT_NONE ? ckpt_get(sipd.ck_long, rec->long_slot) : NULL;
 	struct dialog_id *id = &leg->id_text;
 	char *reason = NULL, *redirect = NULL, *bind = NULL;
 	bool ok;
 
+	if (more != NULL && more->leg == leg->id && more->len <= LONG_TAIL) {
+		leg->long_slot = rec->long_slot;
+		p = ckpt_tail(sipd.ck_long, leg->long_slot);
+		end = p + more->len;
+	}
 	ok = take(&id->call_id, &p, end) && take(&id->local, &p, end) && take(&id->remote, &p, end) &&
 	    take(&id->target, &p, end) && take(&id->route, &p, end) && take(&id->next_hop, &p, end) &&
 	    take(&id->contact, &p, end) && take(&reason, &p, end) && take(&redirect, &p, end) &&
@@ -241,6 +247,13 @@ checkpoint_load(void)
 
 		if (leg == NULL || leg->open_slot != slot)
 			ckpt_del(sipd.ck_open, slot);
+	}
+	for (slot = ckpt_next(sipd.ck_long, 0); slot != CKPT_NONE; slot = ckpt_next(sipd.ck_long, slot + 1)) {
+		const struct long_rec *text = ckpt_get(sipd.ck_long, slot);
+		struct leg *leg = text != NULL ? leg_find(text->leg) : NULL;
+
+		if (leg == NULL || leg->long_slot != slot)
+			ckpt_del(sipd.ck_long, slot);
 	}
 	if (sipd.count.restored > 0)
 		log_info("legs taken up", kv_u("legs", sipd.count.restored), kv_u("us", clock_mono_us() - from));

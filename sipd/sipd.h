@@ -41,6 +41,7 @@ struct fork;
 
 #define SIPD_BINDS_MAX 64	/* addresses of this machine that we listen on */
 #define SIPD_LEGS_MAX 65536	/* what the checkpoint has room for */
+#define SIPD_LONG_MAX 2048	/* legs with absurdly long headers that it has room for */
 #define SIPD_OPEN_MAX 8192	/* legs with an INVITE under way that the checkpoint has room for */
 
 struct sipd_settings {
@@ -86,6 +87,7 @@ struct sipd {
 	unsigned		 setups;	/* incoming legs without a final answer */
 	struct ckpt		*ck_legs;
 	struct ckpt		*ck_open;
+	struct ckpt		*ck_long;
 
 	/* Header objects that go into many messages; made once. */
 	sip_allow_t		*allow;

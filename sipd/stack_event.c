@@ -47,6 +47,15 @@ options_new(msg_t *msg, sip_t *sip)
 		    SIPTAG_ACCEPT(sipd.accept), SIPTAG_SUPPORTED(sipd.supported), TAG_END());
 }
 
+/* A request URI that can be meant for us (RFC 3261 section 8.2.2.1). */
+static bool
+uri_known(const sip_t *sip)
+{
+	int type = sip->sip_request->rq_url->url_type;
+
+	return type == url_sip || type == url_sips || type == url_tel;
+}
+
 int
 stack_message(struct sipd *s, nta_agent_t *agent, msg_t *msg, sip_t *sip)
 {
@@ -60,6 +69,10 @@ stack_message(struct sipd *s, nta_agent_t *agent, msg_t *msg, sip_t *sip)
 	count(sip);
 	if (sip->sip_cseq->cs_method != sip->sip_request->rq_method) {
 		stack_refuse(msg, 400, "CSeq Method Does Not Match", 0);
+		return 0;
+	}
+	if (!uri_known(sip) && sip->sip_request->rq_method != sip_method_ack) {
+		stack_refuse(msg, SIP_416_UNSUPPORTED_URI, 0);
 		return 0;
 	}
 	switch (sip->sip_request->rq_method) {
