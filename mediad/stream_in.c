@@ -214,8 +214,6 @@ void
 stream_configure(struct worker *w, struct stream *s, const struct sdp_stream *now, bool negotiated,
     uint64_t now_us)
 {
-	bool could_receive = s->negotiated && s->may_receive;
-
 	s->now = *now;
 	s->negotiated = negotiated;
 	s->may_send = negotiated && sdp_may_send(now) && now->codec != SDP_CODEC_NONE;
@@ -225,8 +223,9 @@ stream_configure(struct worker *w, struct stream *s, const struct sdp_stream *no
 		io_port_connect(s->rtp, NULL);
 		memset(&s->st.rtcp_from, 0, sizeof(s->st.rtcp_from));
 	}
-	if (negotiated && s->may_receive && !could_receive)
-		s->st.expect_us = now_us;
+	/* Silence is counted from here: early media may have been going on for a minute. */
+	s->st.expect_us = now_us;
+	s->silent_told = 0;
 	stream_save(w, s);
 }
 
