@@ -32,9 +32,9 @@ struct http {
 	sd_event_source		*io;
 	sd_event_source		*timer;		/* libmicrohttpd's */
 	sd_event_source		*sweep;		/* slow clients */
+	sd_event_source		*resumed;	/* one turn of libmicrohttpd, after a request was resumed */
 	bool			 tcp;		/* else the Unix socket */
 	bool			 stopping;
-	bool			 resumed;	/* a connection was, since the last look at the timeout */
 	TAILQ_HEAD(, request)	 held;		/* suspended, being worked on */
 	TAILQ_HEAD(, http_conn)	 conns;
 	size_t			 nconns;

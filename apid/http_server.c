@@ -148,7 +148,8 @@ http_answer(struct request *req)
 	req->suspended = false;
 	TAILQ_REMOVE(&req->http->held, req, next);
 	MHD_resume_connection(req->connection);
-	req->http->resumed = true;
+	/* It waits for the next run, and neither the epoll descriptor nor the timeout tells of it. */
+	sd_event_source_set_enabled(req->http->resumed, SD_EVENT_ONESHOT);
 }
 
 /* A body that says that it is too large is refused before it comes. */
@@ -297,6 +298,16 @@ on_io(sd_event_source *source, int fd, uint32_t revents, void *arg)
 }
 
 static int
+on_resumed(sd_event_source *source, void *arg)
+{
+	struct http *http = arg;
+
+	(void)source;
+	MHD_run(http->mhd);
+	return 0;
+}
+
+static int
 on_timer(sd_event_source *source, uint64_t usec, void *arg)
 {
 	struct http *http = arg;
@@ -315,11 +326,7 @@ on_prepare(sd_event_source *source, void *arg)
 	MHD_UNSIGNED_LONG_LONG ms;
 
 	(void)source;
-	/* A resumed connection waits for the next run, and neither the epoll descriptor nor the timeout tells of it. */
-	if (http->resumed) {
-		http->resumed = false;
-		ms = 0;
-	} else if (MHD_get_timeout(http->mhd, &ms) != MHD_YES)
+	if (MHD_get_timeout(http->mhd, &ms) != MHD_YES)
 		return sd_event_source_set_enabled(http->timer, SD_EVENT_OFF);
 	if (sd_event_source_set_time_relative(http->timer, (uint64_t)ms * 1000) < 0)
 		return 0;
@@ -350,6 +357,8 @@ attach(struct http *http)
 	if ((r = sd_event_add_io(event, &http->io, info->epoll_fd, EPOLLIN, on_io, http)) < 0 ||
 	    (r = sd_event_add_time_relative(event, &http->timer, CLOCK_MONOTONIC, 0, 1000, on_timer, http)) < 0 ||
 	    (r = sd_event_add_time_relative(event, &http->sweep, CLOCK_MONOTONIC, SWEEP_US, 100000, on_sweep, http)) < 0 ||
+	    (r = sd_event_add_defer(event, &http->resumed, on_resumed, http)) < 0 ||
+	    (r = sd_event_source_set_enabled(http->resumed, SD_EVENT_OFF)) < 0 ||
 	    (r = sd_event_source_set_prepare(http->io, on_prepare)) < 0)
 		return r;
 	return 0;
@@ -414,6 +423,7 @@ http_stop(struct http **pp)
 	sd_event_source_disable_unref(http->io);
 	sd_event_source_disable_unref(http->timer);
 	sd_event_source_disable_unref(http->sweep);
+	sd_event_source_disable_unref(http->resumed);
 	free(http);
 }
 

@@ -4,6 +4,8 @@
  * what is on record; holds no state of its own, so it may die at any time. It must not write a call record or know a token.
  */
 #include <errno.h>
+#include <jansson.h>
+#include <openssl/crypto.h>
 #include <string.h>
 
 #include "apid/apid.h"
@@ -54,6 +56,15 @@ on_featured_up(void *arg, struct ipc_peer *peer)
 	/* A token may have been revoked while nobody could ask. */
 	auth_forget(&apid.auth);
 	log_info("connected to featured");
+}
+
+/* What libraries read from files at their first use, while they still may. */
+static void
+warm_up(void)
+{
+	json_object_seed(0);
+	if (OPENSSL_init_crypto(OPENSSL_INIT_LOAD_CONFIG, NULL) != 1)
+		fatal("cannot initialise libcrypto");
 }
 
 static int
@@ -113,6 +124,7 @@ main(int argc, char **argv)
 	join_featured();
 	if ((r = report_open(&apid.report, d->event, s->db_host, s->db_name, s->db_user)) < 0)
 		fatal("cannot start the report reader: %s", strerror(-r));
+	warm_up();
 	daemon_sandbox(d, syscalls, true);
 	daemon_ready(d);
 	status = daemon_run(d);

@@ -132,7 +132,7 @@ request_body(struct request *req, const struct text_member *members)
 	const char *type = request_header_in(req, "Content-Type");
 	char err[300];
 
-	if (type == NULL || !is_json(type)) {
+	if (type != NULL && !is_json(type)) {
 		request_error(req, 415, "the body must be application/json");
 		return false;
 	}
