@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: ISC */
+/* wardenctl: arguments and the table of commands. See ctl.h and wardenctl(8). */
+#include <curl/curl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "apid/ctl/ctl.h"
+#include "common/base/str.h"
+#include "common/daemon/daemon.h"
+
+struct command {
+	const char	*name;
+	const char	*operand;	/* as in the usage; NULL: none */
+	bool		 needs_operand;
+	enum ctl_exit	(*run)(const struct ctl *, const char *operand);
+	const char	*help;
+};
+
+/* Asks and prints: as JSON, or by columns (NULL: an object's members). */
+static enum ctl_exit
+show(const struct ctl *ctl, const char *path, const struct ctl_column *columns)
+{
+	json_t *doc;
+	enum ctl_exit r = ctl_request(ctl, "GET", path, NULL, &doc);
+
+	if (r == CTL_OK) {
+		if (ctl->json)
+			ctl_json(doc);
+		else if (columns != NULL)
+			ctl_table(doc, columns);
+		else
+			ctl_members(doc);
+	}
+	json_decref(doc);
+	return r;
+}
+
+/* Does something; says said when it is done. */
+static enum ctl_exit
+act(const struct ctl *ctl, const char *method, const char *path, const char *said)
+{
+	json_t *doc;
+	enum ctl_exit r = ctl_request(ctl, method, path, NULL, &doc);
+
+	if (r == CTL_OK && ctl->json)
+		ctl_json(doc);
+	else if (r == CTL_OK)
+		printf("%s\n", said);
+	json_decref(doc);
+	return r;
+}
+
+/* An operand becomes one path segment. Returns false when it cannot. */
+static bool
+segment_path(char *out, size_t size, const char *before, const char *operand, const char *after)
+{
+	for (const char *p = operand; *p != '\0'; p++)
+		if (strchr("0123456789abcdefABCDEF-", *p) == NULL) {
+			fprintf(stderr, "wardenctl: \"%s\" is no id\n", operand);
+			return false;
+		}
+	return str_format(out, size, "%s%s%s", before, operand, after);
+}
+
+static enum ctl_exit
+run_status(const struct ctl *ctl, const char *operand)
+{
+	(void)operand;
+	return show(ctl, "/api/v1/status", NULL);
+}
+
+static enum ctl_exit
+run_calls(const struct ctl *ctl, const char *operand)
+{
+	static const struct ctl_column columns[] = { { "call_id", "CALL ID" }, { "from", "FROM" }, { "to", "TO" },
+		{ "state", "STATE" }, { "duration", "SECONDS" }, { "start_time", "SINCE" }, { NULL, NULL } };
+
+	(void)operand;
+	return show(ctl, "/api/v1/calls", columns);
+}
+
+static enum ctl_exit
+run_extensions(const struct ctl *ctl, const char *operand)
+{
+	static const struct ctl_column columns[] = { { "number", "NUMBER" }, { "name", "NAME" }, { "registered", "REGISTERED" },
+		{ "contacts", "CONTACTS" }, { "contact", "NEWEST CONTACT" }, { "user_agent", "PHONE" }, { NULL, NULL } };
+
+	(void)operand;
+	return show(ctl, "/api/v1/extensions", columns);
+}
+
+static enum ctl_exit
+run_trace(const struct ctl *ctl, const char *operand)
+{
+	static const struct ctl_column columns[] = { { "time", "TIME" }, { "source", "SOURCE" }, { "event", "EVENT" },
+		{ "detail", "DETAIL" }, { NULL, NULL } };
+	char path[200];
+	json_t *doc;
+	enum ctl_exit r;
+
+	if (!segment_path(path, sizeof(path), "/api/v1/calls/", operand, "/trace"))
+		return CTL_USAGE;
+	r = ctl_request(ctl, "GET", path, NULL, &doc);
+	if (r == CTL_OK && ctl->json)
+		ctl_json(doc);
+	else if (r == CTL_OK)
+		ctl_table(json_object_get(doc, "trace"), columns);
+	json_decref(doc);
+	return r;
+}
+
+static enum ctl_exit
+run_hangup(const struct ctl *ctl, const char *operand)
+{
+	char path[200];
+
+	if (!segment_path(path, sizeof(path), "/api/v1/calls/", operand, ""))
+		return CTL_USAGE;
+	return act(ctl, "DELETE", path, "the call is being ended");
+}
+
+static enum ctl_exit
+run_cdr(const struct ctl *ctl, const char *operand)
+{
+	static const struct ctl_column columns[] = { { "start_time", "START" }, { "from_extension", "FROM" },
+		{ "to_extension", "TO" }, { "disposition", "DISPOSITION" }, { "billsec", "BILLSEC" },
+		{ "hangup_cause", "CAUSE" }, { "call_id", "CALL ID" }, { NULL, NULL } };
+	char path[200], *date = NULL, *limit = NULL;
+	enum ctl_exit r;
+
+	(void)operand;
+	if (ctl->date != NULL)
+		date = curl_easy_escape(NULL, ctl->date, 0);
+	if (ctl->limit != NULL)
+		limit = curl_easy_escape(NULL, ctl->limit, 0);
+	str_format(path, sizeof(path), "/api/cdr?%s%s%s%s", date != NULL ? "date=" : "", date != NULL ? date : "",
+	    limit != NULL ? "&limit=" : "", limit != NULL ? limit : "");
+	r = show(ctl, path, columns);
+	curl_free(date);
+	curl_free(limit);
+	return r;
+}
+
+static enum ctl_exit
+run_token(const struct ctl *ctl, const char *operand)
+{
+	json_t *ask = json_pack("{s:s, s:b}", "name", operand != NULL ? operand : "wardenctl", "admin", ctl->admin), *doc = NULL;
+	char *body = ask != NULL ? json_dumps(ask, JSON_COMPACT) : NULL;
+	enum ctl_exit r = CTL_USAGE;
+
+	if (body == NULL) {
+		fprintf(stderr, "wardenctl: the token's name must be UTF-8\n");
+	} else if ((r = ctl_request(ctl, "POST", "/api/v1/tokens", body, &doc)) == CTL_OK) {
+		if (ctl->json)
+			ctl_json(doc);
+		else
+			printf("%s\n", json_string_value(json_object_get(doc, "token")));
+	}
+	json_decref(doc);
+	json_decref(ask);
+	free(body);
+	return r;
+}
+
+static enum ctl_exit
+run_tokens(const struct ctl *ctl, const char *operand)
+{
+	static const struct ctl_column columns[] = { { "id", "ID" }, { "name", "NAME" }, { "admin", "ADMIN" },
+		{ "created", "CREATED" }, { NULL, NULL } };
+
+	(void)operand;
+	return show(ctl, "/api/v1/tokens", columns);
+}
+
+static enum ctl_exit
+run_revoke(const struct ctl *ctl, const char *operand)
+{
+	char path[200];
+
+	if (!segment_path(path, sizeof(path), "/api/v1/tokens/", operand, ""))
+		return CTL_USAGE;
+	return act(ctl, "DELETE", path, "the token is revoked");
+}
+
+static enum ctl_exit
+run_reload(const struct ctl *ctl, const char *operand)
+{
+	(void)operand;
+	return act(ctl, "POST", "/api/v1/reload", "settings taken");
+}
+
+static const struct command commands[] = {
+	{ "status", NULL, false, run_status, "what runs, and how much of it" },
+	{ "calls", NULL, false, run_calls, "the calls that are up" },
+	{ "extensions", NULL, false, run_extensions, "extensions and their phones" },
+	{ "trace", "ID", true, run_trace, "every decision made about a call" },
+	{ "hangup", "ID", true, run_hangup, "ends a call" },
+	{ "cdr", NULL, false, run_cdr, "the latest call records (--date YYYY-MM-DD, --limit N)" },
+	{ "token", "NAME", false, run_token, "makes an API token and prints it (--admin: an administrator's)" },
+	{ "tokens", NULL, false, run_tokens, "the tokens there are" },
+	{ "revoke", "ID", true, run_revoke, "ends a token's validity" },
+	{ "reload", NULL, false, run_reload, "all daemons read their settings again" },
+};
+
+static enum ctl_exit
+usage(FILE *out)
+{
+	fprintf(out, "usage: wardenctl [-r rundir] [--json] command\n");
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+		fprintf(out, "  %-10s %-5s %s\n", commands[i].name, commands[i].operand != NULL ? commands[i].operand : "",
+		    commands[i].help);
+	return CTL_USAGE;
+}
+
+/* Options may stand before or after the command. Returns the number of operands left in argv, or -1. */
+static int
+parse(struct ctl *ctl, int argc, char **argv)
+{
+	const struct {
+		const char	*name;
+		const char	**value;
+		bool		*flag;
+	} options[] = { { "-r", &ctl->run_dir, NULL }, { "--json", NULL, &ctl->json }, { "--admin", NULL, &ctl->admin },
+		{ "-a", NULL, &ctl->admin }, { "--date", &ctl->date, NULL }, { "--limit", &ctl->limit, NULL } };
+	int n = 0;
+
+	for (int i = 1; i < argc; i++) {
+		size_t k = 0;
+
+		if (argv[i][0] != '-') {
+			argv[n++] = argv[i];
+			continue;
+		}
+		while (k < sizeof(options) / sizeof(options[0]) && !str_eq(options[k].name, argv[i]))
+			k++;
+		if (k == sizeof(options) / sizeof(options[0]) || (options[k].value != NULL && i + 1 == argc))
+			return -1;
+		if (options[k].flag != NULL)
+			*options[k].flag = true;
+		else
+			*options[k].value = argv[++i];
+	}
+	return n;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct ctl ctl = { .run_dir = "/run/warden" };
+	const struct command *c = commands, *end = commands + sizeof(commands) / sizeof(commands[0]);
+	enum ctl_exit r;
+	int n;
+
+	if (argc == 2 && (str_eq(argv[1], "-h") || str_eq(argv[1], "--help"))) {
+		usage(stdout);
+		return 0;
+	}
+	if (argc == 2 && str_eq(argv[1], "-V")) {
+		printf("wardenctl %s\n", WARDEN_VERSION);
+		return 0;
+	}
+	if ((n = parse(&ctl, argc, argv)) < 1)
+		return usage(stderr);
+	while (c < end && !str_eq(c->name, argv[0]))
+		c++;
+	if (c == end || n > 1 + (c->operand != NULL) || (c->needs_operand && n != 2))
+		return usage(stderr);
+	curl_global_init(CURL_GLOBAL_DEFAULT);
+	r = c->run(&ctl, n == 2 ? argv[1] : NULL);
+	curl_global_cleanup();
+	if (fflush(stdout) != 0)
+		r = CTL_FAILED;
+	return r;
+}
