@@ -262,6 +262,8 @@ on_bye_response(struct leg *leg, nta_outgoing_t *orq, const sip_t *sip)
 	(void)sip;
 	nta_outgoing_destroy(orq);
 	leg->bye = NULL;
+	leg->bye_open = false;
+	checkpoint_save(leg);
 	leg_reap(leg);
 	return 0;
 }
@@ -275,11 +277,14 @@ dialog_bye(struct leg *leg, uint8_t q850)
 	if (leg->dialog == NULL || leg->bye != NULL)
 		return;
 	leg->bye_q850 = q850;
+	leg->bye_open = true;
 	dialog_next_cseq(leg);
 	leg->bye = nta_outgoing_tcreate(leg->dialog, on_bye_response, leg, dialog_hop(leg), SIP_METHOD_BYE, NULL, DIALOG_BIND(leg),
 	    SIPTAG_USER_AGENT(sipd.user_agent), TAG_IF(why != NULL, SIPTAG_REASON_STR(why)), TAG_END());
-	if (leg->bye == NULL)
+	if (leg->bye == NULL) {
+		leg->bye_open = false;
 		log_limited(&sipd.noise, LL_WARNING, "cannot send BYE", kv_x("leg", leg->id));
+	}
 }
 
 void

@@ -77,6 +77,7 @@ struct leg {
 	bool		 late;		/* the INVITE under way came without SDP: our 2xx offers, the ACK answers */
 	bool		 cancelled;	/* outgoing: we want it to end though it has no final answer yet */
 	bool		 bye_wanted;	/* BYE as soon as the ACK is here */
+	bool		 bye_open;	/* our BYE is out, or as good as out, and not answered */
 	bool		 far_update;	/* the far end allows UPDATE */
 	bool		 far_timer;	/* the far end supports session timers */
 	bool		 reanswered;	/* our 2xx to a re-INVITE waits for its ACK */

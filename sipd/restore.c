@@ -215,6 +215,8 @@ restore_leg(uint32_t slot, const struct leg_rec *rec)
 		leg->bye_wanted = false;
 	} else if (rec->flags & REC_BYE_OPEN) {
 		dialog_bye(leg, leg->bye_q850);
+		if (leg->phase != PHASE_GONE)
+			leg_over(leg, 200, LEG_END_LOCAL, leg->bye_q850, "", "");
 	}
 	leg->busy = false;
 	leg_timer(leg);
