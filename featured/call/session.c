@@ -124,7 +124,7 @@ session_join(struct core *core, struct leg *a, struct leg *b)
 {
 	a->r.peer = b->r.id;
 	b->r.peer = a->r.id;
-	a->r.play = 0;
+	session_play_stop(core, a);	/* a ring-back tone would go on over the other's voice */
 	leg_dirty(core, a);
 	leg_dirty(core, b);
 	core_to_mediad(core, a, MSG_media_connect, &(struct msg_media_connect){ .a = a->r.id, .b = b->r.id });

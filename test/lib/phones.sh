@@ -11,7 +11,7 @@ at_end phones_stop
 
 # phone NAME USER PASSWORD [key=value...]: starts a baresip and registers it.
 #   tone=HZ (440)  server=HOST:PORT ($SIP_HOST:$SIP_PORT)  transport=udp|tcp  answer=manual|auto|early  codecs=pcmu,pcma
-#   register=yes|no  host=ADDRESS (its own, 127.0.0.1)  family=4|6 (of its media)
+#   register=yes|no|try  host=ADDRESS (its own, 127.0.0.1)  family=4|6 (of its media)
 phone() {
 	local name=$1 user=$2 password=$3 kv tone=440 server=127.0.0.1:$SIP_PORT transport=udp answer=manual
 	local codecs=PCMU,PCMA register=yes host=127.0.0.1 family=4 dir ctrl sip
@@ -48,11 +48,12 @@ phone() {
 		ctrl_tcp_listen		127.0.0.1:$ctrl
 	END
 	echo "<sip:$user@$server;transport=$transport>;auth_user=$user;auth_pass=$password;answermode=$answer" \
-		";audio_codecs=$codecs;ptime=20;regint=$([ "$register" = yes ] && echo 600 || echo 0)" |
+		";audio_codecs=$codecs;ptime=20;regint=$([ "$register" = no ] && echo 0 || echo 600)" |
 		sed 's/ ;/;/g' >"$dir/accounts"
 	: >"$dir/events"
 	(cd "$dir" && exec baresip "-$family" -f "$dir" -p /nonexistent </dev/null >"$dir/log" 2>&1) &
 	echo $! >"$dir/pid"
+	disown
 	phones+=("$name")
 	# The control connection: commands go in over descriptor 3 of the reader, events come out into the file.
 	mkfifo "$dir/in"
@@ -66,6 +67,7 @@ phone() {
 		exec cat "$dir/in" >&3
 	) </dev/null 2>/dev/null &
 	echo $! >"$dir/writer"
+	disown
 	exec {fd}>"$dir/in"
 	eval "fd_$name=$fd"
 	wait_for 5 test -s "$dir/reader"
@@ -153,17 +155,21 @@ linphone() {
 	mkfifo "$dir/in"
 	(cd "$dir" && HOME=$dir/home exec linphonec ${LINPHONE_DEBUG:+-d 6} -c "$dir/linphonerc" <"$dir/in" >"$dir/log" 2>&1) &
 	echo $! >"$dir/pid"
+	disown
 	phones+=("$name")
 	exec {fd}>"$dir/in"
 	eval "fd_$name=$fd"
 	linphone_do "$name" "soundcard use files"
 	linphone_do "$name" "play $dir/tone.wav"
 	linphone_do "$name" "record $dir/heard.wav"
-	wait_for 15 grep -q 'Registration on .* successful' "$dir/log" || {
+	wait_for 15 registered "$user" || {
 		say "$name: not registered: $(tail -n 5 "$dir/log")"
 		return 1
 	}
 }
+
+# As the suite sees it.
+registered() { api GET /api/extensions | tr '}' '\n' | grep "\"$1\"" | grep -q '"registered": *true'; }
 
 linphone_do() {
 	local fd="fd_$1"
