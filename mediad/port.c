@@ -141,8 +141,6 @@ int
 port_take_again(struct port_line *l, const union addr *local, uint16_t number,
     struct port_pair *out)
 {
-	unsigned i, n = l->count;
-	uint16_t port;
 	int r;
 
 	memset(out, 0, sizeof(*out));
@@ -150,16 +148,35 @@ port_take_again(struct port_line *l, const union addr *local, uint16_t number,
 		return -EADDRINUSE;
 	if ((r = open_pair(local, number, out)) < 0)
 		return r;
-	for (i = 0; i < n; i++) {	/* out of the line; the others keep their order */
-		port = l->line[l->head];
-		l->head = (l->head + 1) % l->cap;
-		l->count--;
-		if (port != number)
-			append(l, port);
-	}
 	mark(l, number, true);
 	l->used++;
 	return 0;
+}
+
+void
+port_line_settle(struct port_line *l)
+{
+	unsigned from = 0, port;
+
+	for (unsigned i = l->count; i-- > 0;) {
+		port = l->line[(l->head + i) % l->cap];
+		if (is_taken(l, port) && port > from)
+			from = port;
+	}
+	for (unsigned n = l->count; n > 0; n--) {
+		port = l->line[l->head];
+		l->head = (l->head + 1) % l->cap;
+		l->count--;
+		if (!is_taken(l, port))
+			append(l, (uint16_t)port);
+	}
+	/* What was used last before the restart is used last now, as far as one can tell. */
+	for (unsigned n = l->count; n > 0 && l->line[l->head] < from; n--) {
+		port = l->line[l->head];
+		l->head = (l->head + 1) % l->cap;
+		l->count--;
+		append(l, (uint16_t)port);
+	}
 }
 
 void

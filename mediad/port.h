@@ -32,10 +32,11 @@ int port_take(struct port_line *line, const union addr *local, struct port_pair 
 
 /*
  * The pair that a session had before a restart, also one that is out of the range now. Returns 0 or
- * -errno.
+ * -errno. When all have theirs again: port_line_settle(), before the first port_take().
  */
 int port_take_again(struct port_line *line, const union addr *local, uint16_t number,
     struct port_pair *out);
+void port_line_settle(struct port_line *line);
 
 /* Closes both and puts the number at the end of the line. Takes an empty pair. */
 void port_give_back(struct port_line *line, struct port_pair *pair);

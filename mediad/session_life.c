@@ -324,6 +324,7 @@ session_restore(struct mediad *m)
 			lost++;
 		ckpt_leave(m->sessions_ck);
 	}
+	port_line_settle(m->ports);
 	drop_orphans(m);
 	/* The one with the smaller id first: the other goes to its worker. */
 	for (int round = 0; round < 2; round++) {

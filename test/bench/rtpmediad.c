@@ -227,6 +227,7 @@ main(int argc, char **argv)
 {
 	static struct bench x;
 	const char *workers = "0";
+	bool die = false;
 	char bin[PATH_MAX];
 	double seconds = 10, cpu;
 	unsigned calls = 500;
@@ -237,15 +238,19 @@ main(int argc, char **argv)
 	ssize_t n;
 	int c;
 
-	while ((c = getopt(argc, argv, "n:t:w:")) != -1) {
+	while ((c = getopt(argc, argv, "kn:t:w:")) != -1) {
 		if (c == 'n')
 			calls = (unsigned)atoi(optarg);
 		else if (c == 't')
 			seconds = atof(optarg);
 		else if (c == 'w')
 			workers = optarg;
+		else if (c == 'k')
+			die = true;
 		else
-			load_die("usage: rtpmediad [-n CALLS] [-t SECONDS] [-w WORKERS]");
+			load_die("usage: rtpmediad [-k] [-n CALLS] [-t SECONDS] [-w WORKERS]; -k: "
+			         "kill -9 once, "
+			         "rtp_gap_max_ms is then what the phones noticed");
 	}
 	getrlimit(RLIMIT_NOFILE, &nofile);
 	nofile.rlim_cur = nofile.rlim_max;
@@ -274,6 +279,17 @@ main(int argc, char **argv)
 	usleep((useconds_t)(seconds * 1e6));
 	cpu = cpu_of(x.mediad) - cpu;
 	printf(" cpu_us_per_packet=%.2f", cpu / (seconds * x.nlegs * 50));
+	if (die) {
+		uint64_t from = clock_mono_us(), gone;
+
+		kill(x.mediad, SIGKILL);
+		waitpid(x.mediad, NULL, 0);
+		gone = clock_mono_us();
+		x.up = false;
+		start_mediad(&x, bin, workers);
+		printf(" exit_ms=%.1f restart_ms=%.1f", (double)(gone - from) / 1000,
+		    (double)(clock_mono_us() - gone) / 1000);
+	}
 	fflush(stdout);
 	waitpid(child, NULL, 0);
 	kill(x.mediad, SIGKILL);

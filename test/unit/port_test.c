@@ -59,8 +59,10 @@ ports_go_around(void **state)
 	/* After a restart. */
 	assert_int_equal(port_take_again(l, &any, (uint16_t)(first + 6), &p[0]), 0);
 	assert_int_equal(port_take_again(l, &any, (uint16_t)(first + 6), &p[1]), -EADDRINUSE);
+	port_line_settle(l);
 	for (int i = 1; i < 3; i++) {
 		assert_int_equal(port_take(l, &any, &p[i]), 0);
+		assert_int_equal(p[i].number, i == 1 ? first + 8 : first + 4);
 		assert_int_not_equal(p[i].number, first + 6);
 	}
 	assert_int_equal(port_take(l, &any, &p[3]), -EADDRINUSE);
