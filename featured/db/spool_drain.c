@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Records on their way from the spool's files into PostgreSQL: read, inserted in batches (what is there already stays as it is, by the call's UUID),
- * and a file is removed only when all of it has been committed. Nothing is remembered about how far it came: after a start the files that are left are inserted
- * again, which changes nothing.
+ * Records on their way from the spool's files into PostgreSQL: read, inserted in batches (what is
+ * there already stays as it is, by the call's UUID), and a file is removed only when all of it has
+ * been committed. Nothing is remembered about how far it came: after a start the files that are
+ * left are inserted again, which changes nothing.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -14,30 +15,44 @@
 #include "featured/db/db.h"
 #include "featured/db/spool_impl.h"
 
-#define SOON_US 50000		/* records of so long go together */
+#define SOON_US 100000		/* records of so long go together */
 #define RETRY_US 2000000
 #define CHUNK (512u * 1024)
 #define BATCH 500
-#define KEEP_LEN (256u * 1024)	/* a file that is being written is given up, once drained, when it is longer */
+/* a file that is being written is given up, once drained, when it is longer */
+#define KEEP_LEN (256u * 1024)
 
 static const char insert[] =
-    "INSERT INTO cdr (call_id, from_extension, from_name, to_extension, start_time, answer_time, end_time, disposition, duration_ms,"
+    "INSERT INTO cdr (call_id, from_extension, from_name, to_extension, start_time, answer_time, "
+    "end_time, disposition, duration_ms,"
     "  billsec_ms, hangup_cause, hangup_by, sip_status, q850_cause, user_agent, sip_call_id,"
-    "  caller_codec, caller_packets_in, caller_packets_out, caller_lost_in, caller_jitter_us, caller_far_lost, caller_far_jitter_us,"
-    "  caller_rtt_us, caller_remote, callee_codec, callee_packets_in, callee_packets_out, callee_lost_in, callee_jitter_us,"
+    "  caller_codec, caller_packets_in, caller_packets_out, caller_lost_in, caller_jitter_us, "
+    "caller_far_lost, caller_far_jitter_us,"
+    "  caller_rtt_us, caller_remote, callee_codec, callee_packets_in, callee_packets_out, "
+    "callee_lost_in, callee_jitter_us,"
     "  callee_far_lost, callee_far_jitter_us, callee_rtt_us, callee_remote, trace)"
-    " SELECT call_id, from_extension, from_name, to_extension, to_timestamp(start_ms / 1000.0), to_timestamp(answer_ms / 1000.0),"
-    "  to_timestamp(end_ms / 1000.0), disposition, duration_ms, billsec_ms, hangup_cause, hangup_by, sip_status, q850_cause, user_agent,"
-    "  sip_call_id, caller_codec, caller_packets_in, caller_packets_out, caller_lost_in, caller_jitter_us, caller_far_lost,"
-    "  caller_far_jitter_us, caller_rtt_us, caller_remote, callee_codec, callee_packets_in, callee_packets_out, callee_lost_in,"
+    " SELECT call_id, from_extension, from_name, to_extension, to_timestamp(start_ms / 1000.0), "
+    "to_timestamp(answer_ms / 1000.0),"
+    "  to_timestamp(end_ms / 1000.0), disposition, duration_ms, billsec_ms, hangup_cause, "
+    "hangup_by, sip_status, q850_cause, user_agent,"
+    "  sip_call_id, caller_codec, caller_packets_in, caller_packets_out, caller_lost_in, "
+    "caller_jitter_us, caller_far_lost,"
+    "  caller_far_jitter_us, caller_rtt_us, caller_remote, callee_codec, callee_packets_in, "
+    "callee_packets_out, callee_lost_in,"
     "  callee_jitter_us, callee_far_lost, callee_far_jitter_us, callee_rtt_us, callee_remote, trace"
-    " FROM json_to_recordset($1::json) AS r (call_id uuid, from_extension text, from_name text, to_extension text, start_ms bigint,"
-    "  answer_ms bigint, end_ms bigint, disposition text, duration_ms bigint, billsec_ms bigint, hangup_cause text, hangup_by text,"
+    " FROM json_to_recordset($1::json) AS r (call_id uuid, from_extension text, from_name text, "
+    "to_extension text, start_ms bigint,"
+    "  answer_ms bigint, end_ms bigint, disposition text, duration_ms bigint, billsec_ms bigint, "
+    "hangup_cause text, hangup_by text,"
     "  sip_status int, q850_cause int, user_agent text, sip_call_id text,"
-    "  caller_codec text, caller_packets_in bigint, caller_packets_out bigint, caller_lost_in bigint, caller_jitter_us bigint,"
-    "  caller_far_lost bigint, caller_far_jitter_us bigint, caller_rtt_us bigint, caller_remote text,"
-    "  callee_codec text, callee_packets_in bigint, callee_packets_out bigint, callee_lost_in bigint, callee_jitter_us bigint,"
-    "  callee_far_lost bigint, callee_far_jitter_us bigint, callee_rtt_us bigint, callee_remote text, trace text)"
+    "  caller_codec text, caller_packets_in bigint, caller_packets_out bigint, caller_lost_in "
+    "bigint, caller_jitter_us bigint,"
+    "  caller_far_lost bigint, caller_far_jitter_us bigint, caller_rtt_us bigint, caller_remote "
+    "text,"
+    "  callee_codec text, callee_packets_in bigint, callee_packets_out bigint, callee_lost_in "
+    "bigint, callee_jitter_us bigint,"
+    "  callee_far_lost bigint, callee_far_jitter_us bigint, callee_rtt_us bigint, callee_remote "
+    "text, trace text)"
     " ON CONFLICT (call_id) DO NOTHING";
 
 static void work(struct spool *s);
@@ -63,7 +78,8 @@ later(struct spool *s, uint64_t us)
 	if (d->waiting)
 		return;
 	if (d->timer == NULL) {
-		r = sd_event_add_time_relative(s->event, &d->timer, CLOCK_MONOTONIC, us, 10000, on_timer, s);
+		r = sd_event_add_time_relative(s->event, &d->timer, CLOCK_MONOTONIC, us, 10000,
+		    on_timer, s);
 	} else {
 		sd_event_source_set_time_relative(d->timer, us);
 		sd_event_source_set_enabled(d->timer, SD_EVENT_ONESHOT);
@@ -97,11 +113,13 @@ refused(struct spool *s, const char *why)
 	struct spool_job *job;
 
 	if (d->only == NULL) {
-		log_warning("PostgreSQL refuses a batch of call records; they are tried one by one", kv_s("why", why), kv_u("records", d->records));
+		log_warning("PostgreSQL refuses a batch of call records; they are tried one by one",
+		    kv_s("why", why), kv_u("records", d->records));
 		d->singly = d->records;
 		return;
 	}
-	log_error("PostgreSQL refuses a call record; it is kept in refused.jsonl", kv_s("why", why), kv_s("directory", s->dir));
+	log_error("PostgreSQL refuses a call record; it is kept in refused.jsonl", kv_s("why", why),
+	    kv_s("directory", s->dir));
 	if ((job = spool_job_new(SPOOL_JOB_ASIDE)) == NULL)
 		return;
 	job->text = d->only;
@@ -132,7 +150,8 @@ on_inserted(void *arg, const struct db_answer *answer)
 
 /* Lines of the chunk into a JSON array. Returns how many bytes of it are dealt with. */
 static size_t
-gather(struct spool *s, const char *text, size_t len, uint32_t max, struct buf *array, uint32_t *records)
+gather(struct spool *s, const char *text, size_t len, uint32_t max, struct buf *array,
+    uint32_t *records)
 {
 	const char *at = text, *end = text + len, *nl;
 	struct uuid call;
@@ -145,7 +164,8 @@ gather(struct spool *s, const char *text, size_t len, uint32_t max, struct buf *
 			buf_add(array, at, (size_t)(nl - at));
 			(*records)++;
 		} else {
-			log_limited(&s->line_log, LL_WARNING, "a line of the spool is broken", kv_u("segment", s->segments->no));
+			log_limited(&s->line_log, LL_WARNING, "a line of the spool is broken",
+			    kv_u("segment", s->segments->no));
 		}
 		at = nl + 1;
 	}
@@ -164,7 +184,8 @@ send_chunk(struct spool *s, const char *text, size_t len)
 	d->consumed = gather(s, text, len, d->singly > 0 ? 1 : BATCH, &array, &d->records);
 	if (d->consumed == 0) {
 		/* No end of a line in sight: the half line of a crash, or nothing of ours. */
-		log_warning("the spool: an unfinished line is passed over", kv_u("segment", s->segments->no), kv_u("bytes", len));
+		log_warning("the spool: an unfinished line is passed over",
+		    kv_u("segment", s->segments->no), kv_u("bytes", len));
 		d->consumed = len;
 	}
 	if (d->records == 0 || array.failed) {
@@ -201,7 +222,8 @@ drain_read_done(struct spool *s, struct spool_job *job)
 		s->segments->off = s->segments->len;
 		work(s);
 	} else if (job->error < 0) {
-		log_error("a file of the spool cannot be read", kv_u("segment", job->segment), kv_s("why", strerror(-job->error)));
+		log_error("a file of the spool cannot be read", kv_u("segment", job->segment),
+		    kv_s("why", strerror(-job->error)));
 		later(s, RETRY_US);
 	} else if (s->drain.up) {
 		/* Not beyond what is known to be durable. */
@@ -212,7 +234,8 @@ drain_read_done(struct spool *s, struct spool_job *job)
 }
 
 static bool
-job_for(struct spool *s, enum spool_job_kind kind, const struct segment *g, uint64_t off, size_t len)
+job_for(struct spool *s, enum spool_job_kind kind, const struct segment *g, uint64_t off,
+    size_t len)
 {
 	struct spool_job *job = spool_job_new(kind);
 
@@ -225,7 +248,10 @@ job_for(struct spool *s, enum spool_job_kind kind, const struct segment *g, uint
 	return true;
 }
 
-/* Gives up the first segment when all of it is stored and nothing more comes to it. True: it is gone from the list. */
+/*
+ * Gives up the first segment when all of it is stored and nothing more comes to it. True: it is
+ * gone from the list.
+ */
 static bool
 finish_segment(struct spool *s)
 {
@@ -236,7 +262,10 @@ finish_segment(struct spool *s)
 		return false;
 	if (!job_for(s, SPOOL_JOB_REMOVE, g, g->len, 0))
 		return false;
-	/* Being written meanwhile, it is longer than we know and stays (EBUSY): forgetting it is made good by its next record. */
+	/*
+	 * Being written meanwhile, it is longer than we know and stays (EBUSY): forgetting it is
+	 * made good by its next record.
+	 */
 	if (last)
 		return false;
 	s->segments = g->next;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * See spool_thread.h. Runs besides the main thread: may use neither id.h nor anything of the event loop but its own eventfd. Started by spool.c
- * before the sandbox closes.
+ * See spool_thread.h. Runs besides the main thread: may use neither id.h nor anything of the event
+ * loop but its own eventfd. Started by spool.c before the sandbox closes.
  */
 #include "featured/db/spool_thread.h"
 
@@ -24,7 +24,7 @@
 #include "common/base/mem.h"
 #include "common/base/str.h"
 
-#define GROUP_NS 5000000	/* records of so long go to the disk together */
+#define GROUP_NS 40000000	/* what came within so long goes to the disk together: a sync costs more than a call */
 #define RETRY_S 1
 #define STOP_S 5
 #define GROUP_MAX (1u << 20)
@@ -41,7 +41,8 @@ struct spool_thread {
 	struct list			 in;		/* under lock */
 	struct list			 out;		/* under lock */
 	bool				 stop;		/* under lock */
-	int				 failing;	/* under lock: errno of the last refusal, 0 none */
+	/* under lock: errno of the last refusal, 0 none */
+	int				 failing;
 	int				 done_fd;	/* eventfd: out has something */
 	sd_event_source			*done;
 	struct spool_thread_owner	 owner;
@@ -126,7 +127,10 @@ sync_dir(const char *dir)
 	return r;
 }
 
-/* Opens name for appending; a new file's name is made durable too. Returns the descriptor or -errno. */
+/*
+ * Opens name for appending; a new file's name is made durable too. Returns the descriptor or
+ * -errno.
+ */
 static int
 open_append(const char *dir, const char *path)
 {
@@ -159,7 +163,10 @@ close_segment(struct spool_thread *t)
 	t->records_len = 0;
 }
 
-/* A segment that could not be written: what a full disk left half written is taken back; if that fails too, readers skip the broken line. */
+/*
+ * A segment that could not be written: what a full disk left half written is taken back; if that
+ * fails too, readers skip the broken line.
+ */
 static void
 take_back(struct spool_thread *t, const char *path, bool synced)
 {
@@ -174,8 +181,8 @@ take_back(struct spool_thread *t, const char *path, bool synced)
 }
 
 /*
- * Appends and syncs the records of a group. A group that failed is written again, perhaps to another file: a record that stands in both is stored
- * once, by its UUID.
+ * Appends and syncs the records of a group. A group that failed is written again, perhaps to
+ * another file: a record that stands in both is stored once, by its UUID.
  */
 static int
 write_records(struct spool_thread *t, const struct buf *group)
@@ -215,7 +222,8 @@ write_journal(struct spool_thread *t, const struct buf *text, bool sync)
 		if ((t->journal_fd = open_append(t->dir, path)) < 0)
 			return t->journal_fd;
 	}
-	if ((r = write_all(t->journal_fd, text->data, text->len)) == 0 && sync && fdatasync(t->journal_fd) < 0)
+	if ((r = write_all(t->journal_fd, text->data, text->len)) == 0 && sync &&
+	    fdatasync(t->journal_fd) < 0)
 		r = -errno;
 	/* A line cut short would swallow the next one. */
 	if (r < 0 && write(t->journal_fd, "\n", 1) < 0)
@@ -386,7 +394,10 @@ run_records(struct spool_thread *t, struct list *records, struct list *done)
 			buf_str(&ends, job->end);
 		put(done, job);
 	}
-	/* Without these a later sweep makes a record that PostgreSQL already has, and drops it: no need to wait for the disk. */
+	/*
+	 * Without these a later sweep makes a record that PostgreSQL already has, and drops it: no
+	 * need to wait for the disk.
+	 */
 	if (ends.len > 0 && !ends.failed)
 		write_journal(t, &ends, false);
 	buf_free(&group);
@@ -431,7 +442,8 @@ static void *
 thread_main(void *arg)
 {
 	struct spool_thread *t = arg;
-	struct list jobs = { .last = &jobs.first }, records = { .last = &records.first }, done = { .last = &done.first };
+	struct list jobs = { .last = &jobs.first }, records = { .last = &records.first },
+	            done = { .last = &done.first };
 	struct timespec now, tried = { 0 };
 	bool run = true;
 	int failing = 0;
@@ -441,7 +453,8 @@ thread_main(void *arg)
 		run_others(t, &jobs, &records, &done);
 		clock_gettime(CLOCK_MONOTONIC, &now);
 		/* A disk that refuses is asked once a second, however many records come. */
-		while (records.first != NULL && (failing == 0 || !run || now.tv_sec >= tried.tv_sec + RETRY_S)) {
+		while (records.first != NULL &&
+		    (failing == 0 || !run || now.tv_sec >= tried.tv_sec + RETRY_S)) {
 			failing = -run_records(t, &records, &done);
 			tried = now;
 			if (failing != 0)
@@ -545,7 +558,8 @@ spool_thread_start(struct spool_thread **out, sd_event *event, const char *dir, 
 	pthread_cond_init(&t->wake, &attr);
 	pthread_condattr_destroy(&attr);
 	t->done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	r = t->done_fd < 0 ? -errno : sd_event_add_io(event, &t->done, t->done_fd, EPOLLIN, on_done, t);
+	r = t->done_fd < 0 ? -errno
+	                   : sd_event_add_io(event, &t->done, t->done_fd, EPOLLIN, on_done, t);
 	if (r >= 0)
 		r = start_thread(t);
 	if (r < 0) {
@@ -575,8 +589,12 @@ spool_thread_stop(struct spool_thread **out)
 	until.tv_sec += STOP_S;
 	*out = NULL;
 	if (pthread_timedjoin_np(t->thread, NULL, &until) != 0) {
-		/* The disk stands still: the process ends without it, and the thread's memory with the process. */
-		log_error("the spool's disk does not answer; records that wait may be lost if this was the last try");
+		/*
+		 * The disk stands still: the process ends without it, and the thread's memory with
+		 * the process.
+		 */
+		log_error("the spool's disk does not answer; records that wait may be lost if this "
+		          "was the last try");
 		sd_event_source_disable_unref(t->done);
 		return;
 	}
