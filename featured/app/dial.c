@@ -39,9 +39,12 @@ ringing(struct core *core, struct call *call, struct leg *leg, const struct leg_
 			leg_progress(core, caller, arg->status, true, leg);
 		return;
 	}
+	/* After early media a 180 without SDP would make some phones (baresip 1.0) stop it and play silence. */
+	if (call->r.u.dial.early != 0)
+		return;
 	if (!leg_is_up(caller))
 		leg_progress(core, caller, arg->status == 183 ? 180 : arg->status, false, NULL);
-	else if (caller->r.play == 0 && call->r.u.dial.early == 0)
+	else if (caller->r.play == 0)
 		session_play(core, caller, RINGBACK, 0);
 }
 
