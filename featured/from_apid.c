@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * See from_apid.h. Every message of apid is a request and gets exactly one end here, at once; nothing waits for PostgreSQL. main.c calls it inside a turn of
- * the call core.
+ * See from_apid.h. Every message of apid is a request and gets exactly one end here, at once;
+ * nothing waits for PostgreSQL. main.c calls it inside a turn of the call core.
  */
 #include <errno.h>
 #include <string.h>
@@ -202,7 +202,8 @@ token_create(const struct asked *a, const struct msg_token_create *m)
 		return;
 	}
 	made.id = k->id;
-	log_info("token made", kv_u("id", k->id), kv_s("name", k->name), kv_s("admin", k->admin ? "true" : "false"));
+	log_info("token made", kv_u("id", k->id), kv_s("name", k->name),
+	    kv_s("admin", k->admin ? "true" : "false"));
 	ipc_reply(a->peer, a->id, MSG_token_made, &made);
 	explicit_bzero(&made, sizeof(made));
 }
@@ -230,7 +231,8 @@ token_delete(const struct asked *a, const struct msg_token_delete *m)
 		log_info("token revoked", kv_u("id", m->id));
 		done(a);
 	} else {
-		ipc_reply_error(a->peer, a->id, r == -ENOENT ? 404 : 503, r == -ENOENT ? "no such token" : "it cannot be stored");
+		ipc_reply_error(a->peer, a->id, r == -ENOENT ? 404 : 503,
+		    r == -ENOENT ? "no such token" : "it cannot be stored");
 	}
 }
 
@@ -313,7 +315,8 @@ pass_on(const struct asked *a, uint8_t role)
 	struct msg_reload m;
 
 	if (peer != NULL)
-		ipc_request(peer, MSG_reload, &m, 5000, on_passed_on, (void *)(uintptr_t)ipc_role_name(role));
+		ipc_request(peer, MSG_reload, &m, 5000, on_passed_on,
+		    (void *)(uintptr_t)ipc_role_name(role));
 }
 
 static void
@@ -322,7 +325,8 @@ reload(const struct asked *a)
 	char why[256] = "";
 
 	if (a->api->reload == NULL || a->api->reload(a->api->arg, why, sizeof(why)) < 0) {
-		ipc_reply_error(a->peer, a->id, 400, why[0] != '\0' ? why : "the settings cannot be read");
+		ipc_reply_error(a->peer, a->id, 400,
+		    why[0] != '\0' ? why : "the settings cannot be read");
 		return;
 	}
 	pass_on(a, IPC_SIPD);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What apid asks (schema/api.def), and the figures that all daemons tell. main.c hands every message of apid to from_apid(), and
- * `gauge` statements of sipd and mediad to gauge_told(). Answers from memory only.
+ * What apid asks (schema/api.def), and the figures that all daemons tell. main.c hands every
+ * message of apid to from_apid(), and `gauge` statements of sipd and mediad to gauge_told().
+ * Answers from memory only.
  */
 #ifndef WARDEN_FEATURED_FROM_APID_H
 #define WARDEN_FEATURED_FROM_APID_H

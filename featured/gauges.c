@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* What sipd and mediad tell of themselves (`gauge`, every 5 s), kept until apid asks for it. Bounded: a name is remembered once, up to GAUGES_MAX. */
+/*
+ * What sipd and mediad tell of themselves (`gauge`, every 5 s), kept until apid asks for it.
+ * Bounded: a name is remembered once, up to GAUGES_MAX.
+ */
 #include <errno.h>
 #include <stdlib.h>
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* The figures of sipd and mediad, inside: gauges.c keeps them, from_apid.c tells them. Others use gauge_told() of from_apid.h. */
+/*
+ * The figures of sipd and mediad, inside: gauges.c keeps them, from_apid.c tells them. Others use
+ * gauge_told() of from_apid.h.
+ */
 #ifndef WARDEN_FEATURED_GAUGES_H
 #define WARDEN_FEATURED_GAUGES_H
 

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * featured's settings: the struct that featured.yml fills, its table of keys, and what is made of it after each load
- * (credentials, digest hashes, an index of extensions). Everybody in featured reads it, main.c alone replaces it.
+ * featured's settings: the struct that featured.yml fills, its table of keys, and what is made of
+ * it after each load (credentials, digest hashes, an index of extensions). Everybody in featured
+ * reads it, main.c alone replaces it.
  *
- * Life: conf_load(&conf, ...) -> settings_prepare() -> in use, constant -> settings_release() -> conf_free().
- * On a reload a second struct goes through the same and then takes the first one's place, between two events of the
- * loop; so a pointer into the settings must not be kept over a turn.
+ * Life: conf_load(&conf, ...) -> settings_prepare() -> in use, constant -> settings_release() ->
+ * conf_free(). On a reload a second struct goes through the same and then takes the first one's
+ * place, between two events of the loop; so a pointer into the settings must not be kept over a
+ * turn.
  */
 #ifndef WARDEN_FEATURED_SETTINGS_H
 #define WARDEN_FEATURED_SETTINGS_H
@@ -23,10 +25,14 @@
 struct extension {
 	char	number[EXT_NUMBER_LEN + 1];
 	char	name[EXT_NAME_LEN + 1];
-	char	password[EXT_PASSWORD_LEN + 1];		/* "" in the file: the generated one after settings_prepare() */
+	/* "" in the file: the generated one after settings_prepare() */
+	char	password[EXT_PASSWORD_LEN + 1];
 	char	voicemail_pin[EXT_PIN_LEN + 1];		/* the same */
 	bool	allow_external;
-	/* Not in the file; made by settings_prepare(). Lower-case hex of H(number:realm:password), RFC 7616 3.4.2. */
+	/*
+	 * Not in the file; made by settings_prepare(). Lower-case hex of H(number:realm:password),
+	 * RFC 7616 3.4.2.
+	 */
 	char	ha1_md5[33];
 	char	ha1_sha256[65];
 };
@@ -69,7 +75,8 @@ struct settings {
 	} server;
 	struct conf_items	extensions;	/* struct extension */
 	struct {
-		char	internal_pattern[PATTERN_LEN + 1];	/* POSIX extended regular expressions, checked to compile */
+		/* POSIX extended regular expressions, checked to compile */
+		char	internal_pattern[PATTERN_LEN + 1];
 		char	conference_pattern[PATTERN_LEN + 1];
 		char	voicemail_pattern[PATTERN_LEN + 1];
 		char	parking_pattern[PATTERN_LEN + 1];
@@ -78,12 +85,14 @@ struct settings {
 		int64_t	ring_time_s;				/* how long a callee rings */
 	} dialplan;
 	struct {
-		bool	call_recording, call_transfer, call_hold, conference, voicemail, call_parking, call_queues;
+		bool call_recording, call_transfer, call_hold, conference, voicemail, call_parking,
+		    call_queues;
 		bool	presence, music_on_hold;
 		int64_t	max_call_duration_s;
 	} features;
 	struct {
-		int64_t	rtp_timeout_s;		/* a call without hold whose party sends no RTP ends after this; 0 never */
+		/* a call without hold whose party sends no RTP ends after this; 0 never */
+		int64_t	rtp_timeout_s;
 	} media;
 	struct {
 		bool	auto_record;
@@ -108,7 +117,7 @@ struct settings {
 		bool	require_authentication;
 		int64_t	max_failed_attempts;
 		int64_t	ban_duration_s;
-		struct conf_strs allow;		/* IP addresses (or ADDRESS/BITS) that are never banned */
+		struct conf_strs allow;	/* IP addresses (or ADDRESS/BITS) that are never banned */
 		int64_t	nonce_lifetime_s;
 	} security;
 	struct {
@@ -134,9 +143,10 @@ extern const struct conf_key settings_keys[];
 bool settings_check(struct conf *conf, void *settings);
 
 /*
- * Completes freshly loaded settings: passwords and PINs that the file leaves empty come from state_dir/credentials (made there at
- * random, durable before this returns, and told once on the log when new), then the digest hashes and the index of extensions.
- * state_dir NULL: nothing is generated, who has no password cannot log in (tests). err (err_size bytes) says why it failed.
+ * Completes freshly loaded settings: passwords and PINs that the file leaves empty come from
+ * state_dir/credentials (made there at random, durable before this returns, and told once on the
+ * log when new), then the digest hashes and the index of extensions. state_dir NULL: nothing is
+ * generated, who has no password cannot log in (tests). err (err_size bytes) says why it failed.
  * Returns 0 or -errno.
  */
 int settings_prepare(struct settings *s, const char *state_dir, char *err, size_t err_size);
@@ -144,14 +154,24 @@ int settings_prepare(struct settings *s, const char *state_dir, char *err, size_
 /* Frees what settings_prepare() made and wipes the secrets; conf_free() comes after it. */
 void settings_release(struct settings *s);
 
-/* NULL: there is none. By bisection after settings_prepare(); settings that were not prepared are searched in turn. */
+/*
+ * NULL: there is none. By bisection after settings_prepare(); settings that were not prepared are
+ * searched in turn.
+ */
 const struct extension *settings_extension(const struct settings *s, const char *number);
-const struct extension *settings_extension_at(const struct settings *s, size_t i);	/* i < extensions.n */
+/* i < extensions.n */
+const struct extension *settings_extension_at(const struct settings *s, size_t i);
 
-/* The code for a key of CONTRACT section 1, such as "echo" -> "*43": the file's, or else the default. NULL: no such key. */
+/*
+ * The code for a key of CONTRACT section 1, such as "echo" -> "*43": the file's, or else the
+ * default. NULL: no such key.
+ */
 const char *settings_feature_code(const struct settings *s, const char *key);
 
-/* All feature keys in turn, from i = 0; NULL ends. takes_number: digits follow the code (forward_all, pickup, ...). */
+/*
+ * All feature keys in turn, from i = 0; NULL ends. takes_number: digits follow the code
+ * (forward_all, pickup, ...).
+ */
 const char *settings_feature_key(size_t i, bool *takes_number);
 
 #endif

@@ -48,7 +48,8 @@ atomic_write(const char *dir, const char *name, const void *p, size_t len)
 	char path[PATH_MAX], fresh[PATH_MAX];
 	int fd, r;
 
-	if (!str_format(path, sizeof(path), "%s/%s", dir, name) || !str_format(fresh, sizeof(fresh), "%s/%s.new", dir, name))
+	if (!str_format(path, sizeof(path), "%s/%s", dir, name) ||
+	    !str_format(fresh, sizeof(fresh), "%s/%s.new", dir, name))
 		return -ENAMETOOLONG;
 	if ((fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600)) < 0)
 		return -errno;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The connection to PostgreSQL: asynchronous connect, the schema check (with migrations), loss and new tries, in the event loop. What is
- * asked over it is db.c's. Must never call a libpq function that waits.
+ * The connection to PostgreSQL: asynchronous connect, the schema check (with migrations), loss and
+ * new tries, in the event loop. What is asked over it is db.c's. Must never call a libpq function
+ * that waits.
  */
 #include "featured/db/conn.h"
 
@@ -33,8 +34,13 @@ conn_params(const char *host, const char *name, const char *user, const char *na
 		{ "user", user },
 		{ "application_name", "featured" },
 		{ "client_encoding", "UTF8" },
-		{ "options", "-c statement_timeout=60000 -c client_min_messages=warning -c search_path=public" },
-		/* Peer authentication: no file in anybody's home is looked for, so that the sandbox need not allow it. */
+		{ "options",
+		    "-c statement_timeout=60000 -c client_min_messages=warning -c "
+		    "search_path=public" },
+		/*
+		 * Peer authentication: no file in anybody's home is looked for, so that the sandbox
+		 * need not allow it.
+		 */
 		{ "passfile", "/nonexistent" },
 		{ "sslmode", "disable" },
 		{ "gssencmode", "disable" },
@@ -52,7 +58,8 @@ static void
 set_timer(struct db *db, uint64_t us)
 {
 	if (db->timer == NULL) {
-		if (sd_event_add_time_relative(db->event, &db->timer, CLOCK_MONOTONIC, us, 0, on_timer, db) < 0)
+		if (sd_event_add_time_relative(db->event, &db->timer, CLOCK_MONOTONIC, us, 0,
+		        on_timer, db) < 0)
 			panic("no timer for the database");
 		return;
 	}
@@ -112,7 +119,8 @@ tell_error(struct db *db, const char *why)
 	if (str_eq(line, db->last_error))
 		return;
 	str_copy(db->last_error, sizeof(db->last_error), line);
-	log_warning(db->was_up ? "the database is away; calls go on and records wait on disk" : "the database cannot be reached; it is tried again",
+	log_warning(db->was_up ? "the database is away; calls go on and records wait on disk"
+	                       : "the database cannot be reached; it is tried again",
 	    kv_s("directory", db->host), kv_s("why", line));
 }
 
@@ -216,7 +224,8 @@ migrate(struct db *db, int version)
 		ask(db, CONN_GRANTS, schema_grants);
 		return;
 	}
-	log_info("applying a migration to the database", kv_i("version", m[i].version), kv_s("name", m[i].name));
+	log_info("applying a migration to the database", kv_i("version", m[i].version),
+	    kv_s("name", m[i].name));
 	schema_apply(&sql, &m[i]);
 	set_timer(db, MIGRATE_US);
 	if (sql.failed)
@@ -248,7 +257,8 @@ prepare_result(struct db *db, const PGresult *r)
 		return;
 	if (db->state == CONN_GRANTS) {
 		/* The tables are there; who may read reports is the administrator's to settle. */
-		log_warning("no rights on schema report could be given", kv_s("why", PQresultErrorMessage(r)));
+		log_warning("no rights on schema report could be given",
+		    kv_s("why", PQresultErrorMessage(r)));
 		return;
 	}
 	conn_lost(db, PQresultErrorMessage(r));
@@ -321,7 +331,10 @@ on_io(sd_event_source *source, int fd, uint32_t revents, void *arg)
 		up_read(db);
 	else
 		prepare_read(db);
-	/* The server said goodbye while nothing was asked: libpq has seen it, and no further event tells. */
+	/*
+	 * The server said goodbye while nothing was asked: libpq has seen it, and no further event
+	 * tells.
+	 */
 	if (db->pg != NULL && PQstatus(db->pg) == CONNECTION_BAD)
 		conn_lost(db, PQerrorMessage(db->pg));
 	return 0;

@@ -37,25 +37,28 @@ struct db {
 	sd_event_source		*io;
 	int			 io_fd;
 	sd_event_source		*timer;
-	sd_event_source		*kick;		/* sends the next statement in the loop, never inside db_exec() */
+	/* sends the next statement in the loop, never inside db_exec() */
+	sd_event_source		*kick;
 	uint64_t		 backoff_us;
 	struct stmt		*queue;		/* the first is under way when busy */
 	struct stmt		**queue_last;
 	size_t			 queued;
 	bool			 busy;
-	bool			 answered;	/* the one under way was told and taken off; its NULL result is to come */
+	/* the one under way was told and taken off; its NULL result is to come */
+	bool			 answered;
 	struct {
 		void	(*cb)(void *arg, bool up);
 		void	*arg;
 	} watchers[DB_WATCHERS];
-	char			 last_error[256];	/* told already: not again until it changes */
+	/* told already: not again until it changes */
+	char			 last_error[256];
 	bool			 was_up;
 };
 
 /* PostgreSQL's parameters for these settings, both ended by NULL. */
 #define CONN_PARAMS 12
-void conn_params(const char *host, const char *name, const char *user, const char *names[CONN_PARAMS],
-    const char *values[CONN_PARAMS]);
+void conn_params(const char *host, const char *name, const char *user,
+    const char *names[CONN_PARAMS], const char *values[CONN_PARAMS]);
 
 /* conn.c */
 void conn_start(struct db *db);
@@ -63,7 +66,10 @@ void conn_stop(struct db *db);		/* without a new try */
 void conn_lost(struct db *db, const char *why);
 void conn_events(struct db *db);	/* after a send: watches for writing when need be */
 
-/* db.c: the connection is usable, or was lost; a result of the statement under way has come (the caller clears it). */
+/*
+ * db.c: the connection is usable, or was lost; a result of the statement under way has come (the
+ * caller clears it).
+ */
 void queue_up(struct db *db);
 void queue_down(struct db *db, const char *why);
 void queue_result(struct db *db, PGresult *result);

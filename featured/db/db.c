@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The queue of statements over the connection of conn.c, see db.h: one is under way at a time, the others wait, also while the database is away.
- * Called by bindings, spool and tokens.
+ * The queue of statements over the connection of conn.c, see db.h: one is under way at a time, the
+ * others wait, also while the database is away. Called by bindings, spool and tokens.
  */
 #include "featured/db/db.h"
 
@@ -84,7 +84,8 @@ send_first(struct db *db)
 	struct stmt *s = db->queue;
 	struct db_answer answer = { .why = "cannot be sent" };
 
-	if (PQsendQueryParams(db->pg, s->sql, s->n, NULL, (const char *const *)s->params, NULL, NULL, 0) == 1) {
+	if (PQsendQueryParams(db->pg, s->sql, s->n, NULL, (const char *const *)s->params, NULL,
+	        NULL, 0) == 1) {
 		db->busy = true;
 		db->answered = false;
 		conn_events(db);
@@ -133,7 +134,10 @@ queue_up(struct db *db)
 void
 queue_down(struct db *db, const char *why)
 {
-	/* Whether the one under way was carried out nobody knows: all of ours may be repeated. The others wait. */
+	/*
+	 * Whether the one under way was carried out nobody knows: all of ours may be repeated. The
+	 * others wait.
+	 */
 	struct db_answer answer = { .why = why, .retry = true };
 	bool was_busy = db->busy && !db->answered;
 
@@ -176,7 +180,8 @@ db_close(struct db **out)
 static bool
 take_settings(struct db *db, const struct settings *s)
 {
-	bool same = str_eq(db->host, s->database.host) && str_eq(db->name, s->database.name) && str_eq(db->user, s->database.user);
+	bool same = str_eq(db->host, s->database.host) && str_eq(db->name, s->database.name) &&
+	    str_eq(db->user, s->database.user);
 
 	str_copy(db->host, sizeof(db->host), s->database.host);
 	str_copy(db->name, sizeof(db->name), s->database.name);

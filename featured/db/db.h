@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * featured's connection to PostgreSQL: libpq, asynchronous, in the event loop. It connects and reconnects for ever (0.1 s, doubling to
- * 5 s), and nobody waits for it: a statement is queued and its callback comes later, also when the database is away.
+ * featured's connection to PostgreSQL: libpq, asynchronous, in the event loop. It connects and
+ * reconnects for ever (0.1 s, doubling to 5 s), and nobody waits for it: a statement is queued and
+ * its callback comes later, also when the database is away.
  *
  * Nothing on a call's path may depend on an answer from here.
  *
@@ -23,8 +24,10 @@ struct pg_result;	/* PGresult */
 #define DB_QUEUE_MAX 4096	/* statements waiting */
 
 /*
- * ok: the statement was carried out; then rows can be read by db_rows() and db_value(), during the callback only. Else why says what happened;
- * retry: the database was away or is full or busy (same again later), not a mistake in the statement.
+ * ok: the statement was carried out; then rows can be read by db_rows() and db_value(), during the
+ * callback only. Else why says what happened;
+ * retry: the database was away or is full or busy (same again later), not a mistake in the
+ * statement.
  */
 struct db_answer {
 	bool			 ok;
@@ -40,9 +43,13 @@ const char *db_value(const struct db_answer *answer, int row, int column);	/* ""
 /* Starts to connect. Returns 0 or -errno. */
 int db_open(struct db **out, sd_event *event, const struct settings *settings);
 void db_close(struct db **db);		/* callbacks of what is queued are called with retry */
-void db_settings(struct db *db, const struct settings *settings);	/* reconnects when they have changed */
+/* reconnects when they have changed */
+void db_settings(struct db *db, const struct settings *settings);
 
-/* No more calls with this arg, neither of watchers nor of statements (these are carried out all the same). */
+/*
+ * No more calls with this arg, neither of watchers nor of statements (these are carried out all the
+ * same).
+ */
 void db_unwatch(struct db *db, void *arg);
 
 /* Connected, and the schema is the one that this program wants. */
@@ -52,15 +59,17 @@ bool db_up(const struct db *db);
 void db_watch(struct db *db, void (*cb)(void *arg, bool up), void *arg);
 
 /*
- * Queues a statement with n text parameters (NULL is SQL's NULL); all of it is copied. cb may be NULL. It waits while the database is away.
- * Returns 0, -ENOBUFS (the queue is full) or -ENOMEM: then cb is never called.
+ * Queues a statement with n text parameters (NULL is SQL's NULL); all of it is copied. cb may be
+ * NULL. It waits while the database is away. Returns 0, -ENOBUFS (the queue is full) or -ENOMEM:
+ * then cb is never called.
  */
 int db_exec(struct db *db, const char *sql, int n, const char *const *params, db_cb *cb, void *arg);
 
 size_t db_queued(const struct db *db);
 
 /*
- * `featured --migrate [--dry-run]`: connects (waiting), applies the migrations that are missing, or only names them. Returns the exit status.
+ * `featured --migrate [--dry-run]`: connects (waiting), applies the migrations that are missing, or
+ * only names them. Returns the exit status.
  */
 int db_migrate_main(const struct settings *settings, bool dry_run);
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* `featured --migrate [--dry-run]`: the migrations outside of the loop, waiting, with words for a person. Called by main.c before anything else exists. */
+/*
+ * `featured --migrate [--dry-run]`: the migrations outside of the loop, waiting, with words for a
+ * person. Called by main.c before anything else exists.
+ */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,7 +24,8 @@ applied(PGconn *pg)
 	else if (state != NULL && str_eq(state, "42P01"))
 		version = 0;
 	else
-		fprintf(stderr, "featured: the schema's version cannot be read: %s", PQerrorMessage(pg));
+		fprintf(stderr, "featured: the schema's version cannot be read: %s",
+		    PQerrorMessage(pg));
 	PQclear(r);
 	return version;
 }
@@ -78,7 +82,8 @@ db_migrate_main(const struct settings *settings, bool dry_run)
 	PGconn *pg;
 	bool ok;
 
-	conn_params(settings->database.host, settings->database.name, settings->database.user, names, values);
+	conn_params(settings->database.host, settings->database.name, settings->database.user,
+	    names, values);
 	pg = PQconnectdbParams(names, values, 0);
 	ok = PQstatus(pg) == CONNECTION_OK;
 	if (!ok)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The migrations as bytes of the program (the assembler reads the files; the Makefile makes this object anew when one changes), and the statements around
- * them. A new file in featured/db/schema is one more line of MIGRATIONS here; test/unit/schema_test.c holds the two together.
+ * The migrations as bytes of the program (the assembler reads the files; the Makefile makes this
+ * object anew when one changes), and the statements around them. A new file in featured/db/schema
+ * is one more line of MIGRATIONS here; test/unit/schema_test.c holds the two together.
  */
 #include "featured/db/schema.h"
 
@@ -33,11 +34,14 @@ const char schema_grants[] =
     "BEGIN\n"
     "	FOREACH name IN ARRAY ARRAY['warden_api', 'warden_report'] LOOP\n"
     "		IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = name) THEN\n"
-    "			CONTINUE WHEN NOT (SELECT rolcreaterole OR rolsuper FROM pg_roles WHERE rolname = current_user);\n"
-    "			EXECUTE format('CREATE ROLE %I %s', name, CASE name WHEN 'warden_api' THEN 'LOGIN' ELSE 'NOLOGIN' END);\n"
+    "			CONTINUE WHEN NOT (SELECT rolcreaterole OR rolsuper FROM pg_roles WHERE "
+    "rolname = current_user);\n"
+    "			EXECUTE format('CREATE ROLE %I %s', name, CASE name WHEN 'warden_api' THEN "
+    "'LOGIN' ELSE 'NOLOGIN' END);\n"
     "		END IF;\n"
     "		CONTINUE WHEN has_schema_privilege(name, 'report', 'USAGE') AND NOT EXISTS (\n"
-    "			SELECT FROM pg_class WHERE relnamespace = 'report'::regnamespace AND relkind = 'v'\n"
+    "			SELECT FROM pg_class WHERE relnamespace = 'report'::regnamespace AND "
+    "relkind = 'v'\n"
     "				AND NOT has_table_privilege(name, oid, 'SELECT'));\n"
     "		EXECUTE format('GRANT USAGE ON SCHEMA report TO %I', name);\n"
     "		EXECUTE format('GRANT SELECT ON ALL TABLES IN SCHEMA report TO %I', name);\n"
@@ -60,8 +64,12 @@ schema_version(void)
 void
 schema_apply(struct buf *out, const struct migration *m)
 {
-	/* A second featured that applies the same waits for the lock, fails because the tables are there, and looks again. */
+	/*
+	 * A second featured that applies the same waits for the lock, fails because the tables are
+	 * there, and looks again.
+	 */
 	buf_str(out, "BEGIN;\nSELECT pg_advisory_xact_lock(87263401);\n");
 	buf_str(out, m->sql);
-	buf_fmt(out, "\nINSERT INTO schema_migration (version, name) VALUES (%d, '%s');\nCOMMIT;\n", m->version, m->name);
+	buf_fmt(out, "\nINSERT INTO schema_migration (version, name) VALUES (%d, '%s');\nCOMMIT;\n",
+	    m->version, m->name);
 }

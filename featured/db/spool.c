@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * See spool.h: the main thread's side of the spool. Records and intents become lines here and jobs for spool_thread.c; what comes back as durable is
- * told to the call core and handed to spool_drain.c.
+ * See spool.h: the main thread's side of the spool. Records and intents become lines here and jobs
+ * for spool_thread.c; what comes back as durable is told to the call core and handed to
+ * spool_drain.c.
  */
 #include <sys/stat.h>
 
@@ -16,7 +17,8 @@
 #include "featured/db/spool_impl.h"
 
 #define TICK_US 10000000
-#define JOURNAL_SLACK (1u << 20)	/* the journal is replaced when it is so much longer than what is open */
+/* the journal is replaced when it is so much longer than what is open */
+#define JOURNAL_SLACK (1u << 20)
 
 /* ---- open calls ---- */
 
@@ -86,7 +88,8 @@ spool_segment(struct spool *s, uint32_t no)
 
 /* Takes text over. Returns 0, -ENOBUFS or -ENOMEM (text is freed). */
 static int
-submit(struct spool *s, enum spool_job_kind kind, char *text, size_t len, const struct uuid *call, char *end)
+submit(struct spool *s, enum spool_job_kind kind, char *text, size_t len, const struct uuid *call,
+    char *end)
 {
 	struct spool_job *job = NULL;
 
@@ -95,7 +98,9 @@ submit(struct spool *s, enum spool_job_kind kind, char *text, size_t len, const 
 	if (job == NULL) {
 		free(text);
 		free(end);
-		log_limited(&s->full_log, LL_ERROR, "the spool holds all the records that it may; more wait in the calls' checkpoint",
+		log_limited(&s->full_log, LL_ERROR,
+		    "the spool holds all the records that it may; more wait in the calls' "
+		    "checkpoint",
 		    kv_u("bytes", s->queued_bytes));
 		return -ENOBUFS;
 	}
@@ -213,7 +218,8 @@ on_done(void *arg, struct spool_job *job)
 		break;
 	case SPOOL_JOB_REMOVE:
 		if (job->error < 0 && job->error != -EBUSY)
-			log_warning("a file of the spool cannot be removed", kv_s("why", strerror(-job->error)), kv_u("segment", job->segment));
+			log_warning("a file of the spool cannot be removed",
+			    kv_s("why", strerror(-job->error)), kv_u("segment", job->segment));
 		break;
 	case SPOOL_JOB_ASIDE:
 		s->queued_bytes -= job->len;
@@ -230,8 +236,10 @@ on_failing(void *arg, int error)
 	struct spool *s = arg;
 
 	if (error != 0)
-		log_error("the spool's disk takes no call records; they wait in memory, calls go on", kv_s("directory", s->dir),
-		    kv_s("why", strerror(error)), kv_u("records", s->pending));
+		log_error("the spool's disk takes no call records; they wait in memory, calls go "
+		          "on",
+		    kv_s("directory", s->dir), kv_s("why", strerror(error)),
+		    kv_u("records", s->pending));
 	else
 		log_info("the spool's disk takes call records again", kv_s("directory", s->dir));
 	s->failing = error;
@@ -273,7 +281,8 @@ spool_open(struct spool **out, sd_event *event, const char *state_dir, struct db
 	if (r == 0)
 		r = spool_thread_start(&s->thread, event, s->dir, s->next_segment, &owner);
 	if (r == 0)
-		r = sd_event_add_time_relative(event, &s->tick, CLOCK_MONOTONIC, TICK_US, 1000000, on_tick, s);
+		r = sd_event_add_time_relative(event, &s->tick, CLOCK_MONOTONIC, TICK_US, 1000000,
+		    on_tick, s);
 	if (r >= 0)
 		r = sd_event_source_set_enabled(s->tick, SD_EVENT_ON);
 	if (r < 0) {
@@ -324,7 +333,10 @@ spool_keep(struct spool *s, const struct uuid *call)
 		c->kept = true;
 }
 
-/* The record of a call that a restart of the machine has ended: until the last sign of life before it. */
+/*
+ * The record of a call that a restart of the machine has ended: until the last sign of life before
+ * it.
+ */
 static int
 sweep_one(struct spool *s, const struct open_call *c, uint64_t now_ms)
 {
@@ -360,7 +372,9 @@ spool_sweep(struct spool *s, uint64_t now_ms)
 			spool_forget(s, c);
 	}
 	if (n > 0)
-		log_warning("calls were up when everything stopped; their records say \"system restart\"", kv_u("calls", n));
+		log_warning("calls were up when everything stopped; their records say \"system "
+		            "restart\"",
+		    kv_u("calls", n));
 	spool_replace_journal(s);
 	return n;
 }

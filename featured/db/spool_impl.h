@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* What spool.c (records and intents), spool_drain.c (the way into PostgreSQL) and spool_scan.c (after a start) share. Nobody else includes it. */
+/*
+ * What spool.c (records and intents), spool_drain.c (the way into PostgreSQL) and spool_scan.c
+ * (after a start) share. Nobody else includes it.
+ */
 #ifndef WARDEN_DB_SPOOL_IMPL_H
 #define WARDEN_DB_SPOOL_IMPL_H
 
@@ -33,7 +36,8 @@ struct drain {
 	size_t		 consumed;	/* bytes of the segment that the insert under way covers */
 	uint32_t	 records;	/* records in it */
 	char		*only;		/* the record, when it is one */
-	uint32_t	 singly;	/* so many more are inserted one by one, after a batch was refused */
+	/* so many more are inserted one by one, after a batch was refused */
+	uint32_t	 singly;
 	sd_event_source	*timer;
 	bool		 waiting;
 };
@@ -52,7 +56,8 @@ struct spool {
 	size_t			 open_bytes;	/* of the intents of open calls */
 	bool			 replacing;
 	bool			 journal_bad;	/* the journal lacks something: to be replaced */
-	uint64_t		 alive_ms;	/* when the journal was last touched by the process before us */
+	/* when the journal was last touched by the process before us */
+	uint64_t		 alive_ms;
 	int			 failing;	/* errno of the disk, 0 */
 	sd_event_source		*tick;
 	struct drain		 drain;
@@ -66,7 +71,8 @@ struct open_call *spool_open_call(struct spool *s, const struct uuid *call);	/* 
 int spool_remember(struct spool *s, const struct uuid *call, const char *line, size_t len);
 void spool_forget(struct spool *s, struct open_call *c);
 void spool_replace_journal(struct spool *s);
-struct segment *spool_segment(struct spool *s, uint32_t no);	/* made when it is new; NULL: out of memory */
+/* made when it is new; NULL: out of memory */
+struct segment *spool_segment(struct spool *s, uint32_t no);
 
 /* spool_scan.c: what an earlier process left. Returns 0 or -errno. */
 int spool_scan(struct spool *s);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* See spool_line.h. Writing is by hand, because it happens at every call; reading is jansson's, after a start. Fuzzed. */
+/*
+ * See spool_line.h. Writing is by hand, because it happens at every call; reading is jansson's,
+ * after a start. Fuzzed.
+ */
 #include "featured/db/spool_line.h"
 
 #include <jansson.h>
@@ -69,10 +72,12 @@ add_media(struct buf *out, const char *party, const struct cdr_media *m)
 	buf_fmt(out, ",\"%s_codec\":", party);
 	put_string(out, m->codec);
 	buf_fmt(out,
-	    ",\"%s_packets_in\":%llu,\"%s_packets_out\":%llu,\"%s_lost_in\":%u,\"%s_jitter_us\":%u,\"%s_far_lost\":%u,"
+	    ",\"%s_packets_in\":%llu,\"%s_packets_out\":%llu,\"%s_lost_in\":%u,\"%s_jitter_us\":%u,"
+	    "\"%s_far_lost\":%u,"
 	    "\"%s_far_jitter_us\":%u,\"%s_rtt_us\":%u,\"%s_remote\":",
-	    party, (unsigned long long)m->packets_in, party, (unsigned long long)m->packets_out, party, m->lost_in, party, m->jitter_us,
-	    party, m->far_lost, party, m->far_jitter_us, party, m->rtt_us, party);
+	    party, (unsigned long long)m->packets_in, party, (unsigned long long)m->packets_out,
+	    party, m->lost_in, party, m->jitter_us, party, m->far_lost, party, m->far_jitter_us,
+	    party, m->rtt_us, party);
 	put_string(out, m->remote);
 }
 
@@ -107,7 +112,9 @@ spool_line_end(struct buf *out, const struct uuid *call)
 void
 spool_line_final(struct buf *out, const struct cdr *cdr)
 {
-	uint64_t billed = cdr->answer_ms != 0 && cdr->end_ms > cdr->answer_ms ? cdr->end_ms - cdr->answer_ms : 0;
+	uint64_t billed = cdr->answer_ms != 0 && cdr->end_ms > cdr->answer_ms
+	    ? cdr->end_ms - cdr->answer_ms
+	    : 0;
 
 	head(out, "final", &cdr->call);
 	add_start(out, cdr);
@@ -147,7 +154,8 @@ spool_line_kind(const char *line, size_t len, struct uuid *call)
 
 		if (len < n + UUID_STR_LEN + 2 || memcmp(line, heads[i].head, n) != 0)
 			continue;
-		if (!str_ncopy(id, sizeof(id), line + n, UUID_STR_LEN) || line[n + UUID_STR_LEN] != '"' || uuid_parse(call, id) < 0)
+		if (!str_ncopy(id, sizeof(id), line + n, UUID_STR_LEN) ||
+		    line[n + UUID_STR_LEN] != '"' || uuid_parse(call, id) < 0)
 			return SPOOL_NONE;
 		return heads[i].kind;
 	}
@@ -171,7 +179,8 @@ get_num(const json_t *o, const char *key)
 static json_t *
 load(const char *line, size_t len)
 {
-	json_t *o = len <= SPOOL_LINE_MAX ? json_loadb(line, len, JSON_REJECT_DUPLICATES, NULL) : NULL;
+	json_t *o = len <= SPOOL_LINE_MAX ? json_loadb(line, len, JSON_REJECT_DUPLICATES, NULL)
+	                                  : NULL;
 
 	if (o != NULL && !json_is_object(o)) {
 		json_decref(o);

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Lines of the spool: made from records, read back after a start. Pure text; spool.c decides what becomes of them.
+ * Lines of the spool: made from records, read back after a start. Pure text; spool.c decides what
+ * becomes of them.
  *
- * Records (cdr-NNNNNNNN.jsonl): {"kind":"final","call_id":"UUID", ...} with the columns' names of table cdr, times as Unix ms.
- * Journal (intents.jsonl): {"kind":"intent","call_id":"UUID", ...} when a call starts or is answered, {"kind":"end","call_id":"UUID"} when its record is safe.
- * The order of the first two members is fixed, so that sorting lines needs no parser.
+ * Records (cdr-NNNNNNNN.jsonl): {"kind":"final","call_id":"UUID", ...} with the columns' names of
+ * table cdr, times as Unix ms. Journal (intents.jsonl): {"kind":"intent","call_id":"UUID", ...}
+ * when a call starts or is answered, {"kind":"end","call_id":"UUID"} when its record is safe. The
+ * order of the first two members is fixed, so that sorting lines needs no parser.
  */
 #ifndef WARDEN_DB_SPOOL_LINE_H
 #define WARDEN_DB_SPOOL_LINE_H
@@ -29,7 +31,10 @@ void spool_line_final(struct buf *out, const struct cdr *cdr);
 void spool_line_intent(struct buf *out, const struct cdr *cdr);
 void spool_line_end(struct buf *out, const struct uuid *call);
 
-/* Which kind a line (len bytes without the newline) is, and whose. Looks at its head, and that it is closed; no more. */
+/*
+ * Which kind a line (len bytes without the newline) is, and whose. Looks at its head, and that it
+ * is closed; no more.
+ */
 enum spool_kind spool_line_kind(const char *line, size_t len, struct uuid *call);
 
 /* Reads an intent whole. Returns 0 or -EINVAL. cdr is zeroed first. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What an earlier process left in the spool: which calls have an intent and no end, and which files of records are to be drained. Once, at start, by
- * spool_open(). A line that a crash cut short is passed over.
+ * What an earlier process left in the spool: which calls have an intent and no end, and which files
+ * of records are to be drained. Once, at start, by spool_open(). A line that a crash cut short is
+ * passed over.
  */
 #include <sys/stat.h>
 
@@ -16,7 +17,8 @@
 
 /* Calls line() for each whole line of the file. Returns 0 or -errno. */
 static int
-each_line(const char *path, int (*line)(struct spool *s, const char *text, size_t len), struct spool *s)
+each_line(const char *path, int (*line)(struct spool *s, const char *text, size_t len),
+    struct spool *s)
 {
 	FILE *f = fopen(path, "re");
 	char *text = NULL;
@@ -52,7 +54,8 @@ journal_line(struct spool *s, const char *text, size_t len)
 		return 0;
 	case SPOOL_NONE:
 	case SPOOL_FINAL:
-		log_limited(&s->line_log, LL_WARNING, "a line of the journal is broken", kv_s("directory", s->dir));
+		log_limited(&s->line_log, LL_WARNING, "a line of the journal is broken",
+		    kv_s("directory", s->dir));
 		return 0;
 	}
 	return 0;
@@ -106,7 +109,8 @@ spool_scan(struct spool *s)
 
 	str_format(path, sizeof(path), "%s/" SPOOL_JOURNAL, s->dir);
 	if (stat(path, &st) == 0)
-		s->alive_ms = (uint64_t)st.st_mtim.tv_sec * 1000 + (uint64_t)st.st_mtim.tv_nsec / 1000000;
+		s->alive_ms = (uint64_t)st.st_mtim.tv_sec * 1000 +
+		    (uint64_t)st.st_mtim.tv_nsec / 1000000;
 	if ((r = each_line(path, journal_line, s)) < 0)
 		return r;
 	if ((dir = opendir(s->dir)) == NULL)
@@ -116,11 +120,13 @@ spool_scan(struct spool *s)
 		unsigned no;
 		int end = 0;
 
-		if (sscanf(e->d_name, "cdr-%8u.jsonl%n", &no, &end) == 1 && end > 0 && e->d_name[end] == '\0')
+		if (sscanf(e->d_name, "cdr-%8u.jsonl%n", &no, &end) == 1 && end > 0 &&
+		    e->d_name[end] == '\0')
 			r = scan_segment(s, no);
 	}
 	closedir(dir);
 	if (s->pending > 0)
-		log_info("call records wait for the database", kv_u("records", s->pending), kv_s("directory", s->dir));
+		log_info("call records wait for the database", kv_u("records", s->pending),
+		    kv_s("directory", s->dir));
 	return r;
 }

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The spool's thread: the only one that touches its files once it runs, so that a disk that stands still stops nobody else. Jobs go in from the
- * main thread, come back when done, and their callback is called there, in order of completion. Records and journal lines that wait are written and
- * synced together (group commit). A job that the disk refuses is tried again each second; reading and removing go on meanwhile.
+ * The spool's thread: the only one that touches its files once it runs, so that a disk that stands
+ * still stops nobody else. Jobs go in from the main thread, come back when done, and their callback
+ * is called there, in order of completion. Records and journal lines that wait are written and
+ * synced together (group commit). A job that the disk refuses is tried again each second; reading
+ * and removing go on meanwhile.
  */
 #ifndef WARDEN_DB_SPOOL_THREAD_H
 #define WARDEN_DB_SPOOL_THREAD_H
@@ -19,12 +21,17 @@
 #define SPOOL_JOURNAL "intents.jsonl"
 
 enum spool_job_kind {
-	SPOOL_JOB_RECORD,	/* append text to the records, sync; then end (a line of the journal) may follow it unsynced */
-	SPOOL_JOB_JOURNAL,	/* append text to the journal, sync; given up when the disk refuses it */
+	/*
+	 * append text to the records, sync; then end (a line of the journal) may follow it unsynced
+	 */
+	SPOOL_JOB_RECORD,
+	/* append text to the journal, sync; given up when the disk refuses it */
+	SPOOL_JOB_JOURNAL,
 	SPOOL_JOB_REPLACE,	/* the journal becomes text */
 	SPOOL_JOB_TOUCH,	/* the journal's time becomes now: calls were alive */
 	SPOOL_JOB_READ,		/* len bytes at off of segment into text */
-	SPOOL_JOB_REMOVE,	/* segment's file; -EBUSY when it is being written and longer than off */
+	/* segment's file; -EBUSY when it is being written and longer than off */
+	SPOOL_JOB_REMOVE,
 	SPOOL_JOB_ASIDE,	/* append text to refused.jsonl */
 };
 
@@ -35,7 +42,7 @@ struct spool_job {
 	size_t			 len;
 	char			*end;		/* SPOOL_JOB_RECORD; may be NULL */
 	uint32_t		 segment;	/* of READ and REMOVE; of a RECORD where it went */
-	uint64_t		 off;		/* of READ; of a RECORD the segment's length behind it */
+	uint64_t		 off;	/* of READ; of a RECORD the segment's length behind it */
 	int			 error;		/* 0 or -errno, when it comes back */
 	struct uuid		 call;		/* for the owner */
 	bool			 final;
@@ -43,7 +50,10 @@ struct spool_job {
 
 struct spool_thread;
 
-/* done: gets each job back (and frees it by spool_job_free()); failing: the disk refuses (errno), or takes again (0). Both on the main thread. */
+/*
+ * done: gets each job back (and frees it by spool_job_free()); failing: the disk refuses (errno),
+ * or takes again (0). Both on the main thread.
+ */
 struct spool_thread_owner {
 	void	(*done)(void *arg, struct spool_job *job);
 	void	(*failing)(void *arg, int error);
@@ -51,8 +61,8 @@ struct spool_thread_owner {
 };
 
 /* segment: the first number to write to. Returns 0 or -errno. */
-int spool_thread_start(struct spool_thread **out, sd_event *event, const char *dir, uint32_t segment,
-    const struct spool_thread_owner *owner);
+int spool_thread_start(struct spool_thread **out, sd_event *event, const char *dir,
+    uint32_t segment, const struct spool_thread_owner *owner);
 /* Lets it finish what it can within 5 s and brings the jobs back. */
 void spool_thread_stop(struct spool_thread **t);
 

@@ -4,7 +4,10 @@
 
 #include <string.h>
 
-/* Length of the valid UTF-8 sequence at p, or 0. p is NUL-terminated, so looking ahead stops there by itself. */
+/*
+ * Length of the valid UTF-8 sequence at p, or 0. p is NUL-terminated, so looking ahead stops there
+ * by itself.
+ */
 static size_t
 sequence(const unsigned char *p)
 {
@@ -21,7 +24,8 @@ sequence(const unsigned char *p)
 			return 0;
 	}
 	/* Overlong forms, surrogates, and what lies beyond U+10FFFF. */
-	if ((c == 0xe0 && p[1] < 0xa0) || (c == 0xed && p[1] > 0x9f) || (c == 0xf0 && p[1] < 0x90) || (c == 0xf4 && p[1] > 0x8f))
+	if ((c == 0xe0 && p[1] < 0xa0) || (c == 0xed && p[1] > 0x9f) ||
+	    (c == 0xf0 && p[1] < 0x90) || (c == 0xf4 && p[1] > 0x8f))
 		return 0;
 	return len;
 }

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* Text on its way to PostgreSQL and to JSON: phones send bytes that are not UTF-8, and one of them must not spoil a batch. */
+/*
+ * Text on its way to PostgreSQL and to JSON: phones send bytes that are not UTF-8, and one of them
+ * must not spoil a batch.
+ */
 #ifndef WARDEN_DB_TEXT_H
 #define WARDEN_DB_TEXT_H
 
@@ -16,8 +19,8 @@ size_t text_utf8_one(struct buf *out, const char *s);
 void text_utf8_fix(char *s);
 
 /*
- * Array literals of PostgreSQL, '{"a","b"}', for statements that take many rows at once by unnest(). Begin with text_array_begin(), add
- * elements, close with text_array_end().
+ * Array literals of PostgreSQL, '{"a","b"}', for statements that take many rows at once by
+ * unnest(). Begin with text_array_begin(), add elements, close with text_array_end().
  */
 void text_array_begin(struct buf *out);
 void text_array_str(struct buf *out, const char *s);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * See tokens.h. The file state_dir/tokens is what counts ("id hash admin created_ms revoked_ms name" a line); the table api_token is a copy, written each
- * time the database comes back and at each change, and read only when there is no file (a machine set up anew over an old database).
+ * See tokens.h. The file state_dir/tokens is what counts ("id hash admin created_ms revoked_ms
+ * name" a line); the table api_token is a copy, written each time the database comes back and at
+ * each change, and read only when there is no file (a machine set up anew over an old database).
  */
 #include "featured/db/tokens.h"
 
@@ -29,22 +30,26 @@
 struct tokens {
 	struct db	*db;
 	char		 dir[256];
-	struct token	*v;		/* in order of id; revoked ones too, so that the table hears of it */
+	/* in order of id; revoked ones too, so that the table hears of it */
+	struct token	*v;
 	size_t		 n;
 	bool		 no_file;	/* none was there: the database is asked first */
 };
 
 static const char upsert[] =
     "INSERT INTO api_token (id, hash, name, admin, created, revoked)"
-    " SELECT id, decode(hash, 'hex'), name, admin, to_timestamp(created / 1000.0), to_timestamp(revoked / 1000.0)"
+    " SELECT id, decode(hash, 'hex'), name, admin, to_timestamp(created / 1000.0), "
+    "to_timestamp(revoked / 1000.0)"
     " FROM unnest($1::bigint[], $2::text[], $3::text[], $4::boolean[], $5::bigint[], $6::bigint[])"
     "  AS t (id, hash, name, admin, created, revoked)"
-    " ON CONFLICT (id) DO UPDATE SET hash = excluded.hash, name = excluded.name, admin = excluded.admin, created = excluded.created,"
+    " ON CONFLICT (id) DO UPDATE SET hash = excluded.hash, name = excluded.name, admin = "
+    "excluded.admin, created = excluded.created,"
     "  revoked = excluded.revoked";
 
-static const char load[] =
-    "SELECT id, encode(hash, 'hex'), name, admin::int, (extract(epoch from created) * 1000)::bigint,"
-    " coalesce((extract(epoch from revoked) * 1000)::bigint, 0) FROM api_token ORDER BY id LIMIT 1000";
+static const char load[] = "SELECT id, encode(hash, 'hex'), name, admin::int, (extract(epoch from "
+                           "created) * 1000)::bigint,"
+                           " coalesce((extract(epoch from revoked) * 1000)::bigint, 0) FROM "
+                           "api_token ORDER BY id LIMIT 1000";
 
 /* ---- file ---- */
 
@@ -59,13 +64,14 @@ save(const struct tokens *t)
 		const struct token *k = &t->v[i];
 
 		str_hex(hex, k->hash, TOKEN_HASH_LEN);
-		buf_fmt(&b, "%u %s %d %llu %llu %s\n", k->id, hex, k->admin, (unsigned long long)k->created_ms,
-		    (unsigned long long)k->revoked_ms, k->name);
+		buf_fmt(&b, "%u %s %d %llu %llu %s\n", k->id, hex, k->admin,
+		    (unsigned long long)k->created_ms, (unsigned long long)k->revoked_ms, k->name);
 	}
 	buf_str(&b, "");
 	r = b.failed ? -ENOMEM : atomic_write(t->dir, FILE_NAME, b.data, b.len);
 	if (r < 0)
-		log_error("the tokens cannot be stored", kv_s("directory", t->dir), kv_s("why", strerror(-r)));
+		log_error("the tokens cannot be stored", kv_s("directory", t->dir),
+		    kv_s("why", strerror(-r)));
 	buf_free(&b);
 	return r;
 }
@@ -102,9 +108,11 @@ parse_line(char *line, struct token *k)
 
 	if (!parse_num(strsep(&line, " "), UINT32_MAX, &id) || (hash = strsep(&line, " ")) == NULL)
 		return false;
-	if (str_unhex(k->hash, TOKEN_HASH_LEN, hash) < 0 || !parse_num(strsep(&line, " "), 1, &admin))
+	if (str_unhex(k->hash, TOKEN_HASH_LEN, hash) < 0 ||
+	    !parse_num(strsep(&line, " "), 1, &admin))
 		return false;
-	if (!parse_num(strsep(&line, " "), INT64_MAX, &k->created_ms) || !parse_num(strsep(&line, " "), INT64_MAX, &k->revoked_ms))
+	if (!parse_num(strsep(&line, " "), INT64_MAX, &k->created_ms) ||
+	    !parse_num(strsep(&line, " "), INT64_MAX, &k->revoked_ms))
 		return false;
 	k->id = (uint32_t)id;
 	k->admin = admin != 0;
@@ -128,7 +136,8 @@ read_file(struct tokens *t)
 		if (line[0] == '\0')
 			continue;
 		if (!parse_line(line, &k)) {
-			log_error("a line of the tokens' file is broken and passed over", kv_s("directory", t->dir), kv_i("line", n));
+			log_error("a line of the tokens' file is broken and passed over",
+			    kv_s("directory", t->dir), kv_i("line", n));
 			continue;
 		}
 		if ((to = add(t)) != NULL)
@@ -214,7 +223,8 @@ on_loaded(void *arg, const struct db_answer *answer)
 		got.created_ms = strtoull(db_value(answer, i, 4), NULL, 10);
 		got.revoked_ms = strtoull(db_value(answer, i, 5), NULL, 10);
 		str_copy(got.name, sizeof(got.name), db_value(answer, i, 2));
-		if (str_unhex(got.hash, TOKEN_HASH_LEN, db_value(answer, i, 1)) == 0 && (k = add(t)) != NULL)
+		if (str_unhex(got.hash, TOKEN_HASH_LEN, db_value(answer, i, 1)) == 0 &&
+		    (k = add(t)) != NULL)
 			*k = got;
 	}
 	if (t->n == 0) {
@@ -279,7 +289,8 @@ tokens_check(const struct tokens *t, const uint8_t hash[TOKEN_HASH_LEN])
 
 	/* All of them, so that the time says nothing. */
 	for (size_t i = 0; i < t->n; i++) {
-		if (CRYPTO_memcmp(t->v[i].hash, hash, TOKEN_HASH_LEN) == 0 && t->v[i].revoked_ms == 0)
+		if (CRYPTO_memcmp(t->v[i].hash, hash, TOKEN_HASH_LEN) == 0 &&
+		    t->v[i].revoked_ms == 0)
 			found = &t->v[i];
 	}
 	return found;

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * API tokens: only their SHA-256 is kept, in memory, in the table api_token, and in state_dir/tokens (0600) so that the API works while
- * PostgreSQL is away. The first start makes the administrator's token "first" and tells it once on the log. from_apid.c calls this.
+ * API tokens: only their SHA-256 is kept, in memory, in the table api_token, and in
+ * state_dir/tokens (0600) so that the API works while PostgreSQL is away. The first start makes the
+ * administrator's token "first" and tells it once on the log. from_apid.c calls this.
  *
- * A token counts from the moment it is made and no longer once it is revoked, whether the database is there or not; it hears of both later.
- * Main thread only.
+ * A token counts from the moment it is made and no longer once it is revoked, whether the database
+ * is there or not; it hears of both later. Main thread only.
  */
 #ifndef WARDEN_DB_TOKENS_H
 #define WARDEN_DB_TOKENS_H
@@ -37,7 +38,10 @@ void tokens_close(struct tokens **t);
 /* NULL: not valid. Compares in constant time. */
 const struct token *tokens_check(const struct tokens *t, const uint8_t hash[TOKEN_HASH_LEN]);
 
-/* text has TOKEN_TEXT_LEN + 1 bytes and is not kept. Returns NULL when there are too many or the disk refuses (errno). */
+/*
+ * text has TOKEN_TEXT_LEN + 1 bytes and is not kept. Returns NULL when there are too many or the
+ * disk refuses (errno).
+ */
 const struct token *tokens_create(struct tokens *t, const char *name, bool admin, char *text);
 
 /* Returns 0, -ENOENT, or -errno when it could not be made durable. */

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * See auth.h. Who is unknown is compared against hashes that nothing matches, so that no time and no status tells it from a wrong password.
+ * See auth.h. Who is unknown is compared against hashes that nothing matches, so that no time and
+ * no status tells it from a wrong password.
  *
- * Only a wrong answer to a nonce of ours, made for this source, counts as a failure: who never got our challenge (a forged UDP source) cannot have
- * somebody else's address banned, and learns nothing, because the answer to a foreign nonce is never looked at.
+ * Only a wrong answer to a nonce of ours, made for this source, counts as a failure: who never got
+ * our challenge (a forged UDP source) cannot have somebody else's address banned, and learns
+ * nothing, because the answer to a foreign nonce is never looked at.
  */
 #include "featured/reg/auth.h"
 
@@ -24,7 +26,9 @@
 
 #define SOURCES_MAX 20000	/* addresses with failures or bans that are remembered */
 
-/* An address with failures: IPv4 as mapped IPv6; of IPv6 the /64, which is what one customer gets. */
+/*
+ * An address with failures: IPv4 as mapped IPv6; of IPv6 the /64, which is what one customer gets.
+ */
 struct source {
 	uint8_t		ip[16];
 	char		shown[ADDR_STR_LEN + 1];
@@ -139,7 +143,8 @@ auth_new(struct auth **out, const struct settings *settings)
 	str_hex(auth->nobody_md5, random, 16);
 	auth_settings(auth, settings);
 	if (!settings->security.require_authentication)
-		log_warning("security.require_authentication is false: anybody may register and call, from anywhere");
+		log_warning("security.require_authentication is false: anybody may register and "
+		            "call, from anywhere");
 	*out = auth;
 	return 0;
 }
@@ -178,7 +183,10 @@ source_drop(struct auth *auth, struct source *s)
 	free(s);
 }
 
-/* Oldest first (uthash keeps the order of making): gives up what no longer counts, and at least one. */
+/*
+ * Oldest first (uthash keeps the order of making): gives up what no longer counts, and at least
+ * one.
+ */
 static void
 source_room(struct auth *auth, uint64_t now_ms)
 {
@@ -249,14 +257,15 @@ is_banned(struct auth *auth, const struct from *f, uint64_t now_ms)
 }
 
 static void
-count_failure(struct auth *auth, const struct auth_request *req, const struct from *f, uint64_t now_ms)
+count_failure(struct auth *auth, const struct auth_request *req, const struct from *f,
+    uint64_t now_ms)
 {
 	uint64_t window = (uint64_t)auth->settings->security.ban_duration_s * 1000;
 	struct source *s = source_find(auth, f->key);
 
 	auth->counts.forbidden++;
-	log_limited(&auth->wrong_log, LL_WARNING, "wrong credentials", kv_s("method", req->method), kv_s("user", req->user),
-	    kv_s("source", req->source));
+	log_limited(&auth->wrong_log, LL_WARNING, "wrong credentials", kv_s("method", req->method),
+	    kv_s("user", req->user), kv_s("source", req->source));
 	if (is_allowed(auth, f->ip))
 		return;
 	if (s == NULL && (s = source_add(auth, f, now_ms)) == NULL)
@@ -268,7 +277,8 @@ count_failure(struct auth *auth, const struct auth_request *req, const struct fr
 	s->failures++;
 	if (s->failures >= auth->settings->security.max_failed_attempts) {
 		s->until_ms = now_ms + window;
-		log_warning("address banned", kv_s("address", f->shown), kv_u("failures", s->failures),
+		log_warning("address banned", kv_s("address", f->shown),
+		    kv_u("failures", s->failures),
 		    kv_i("seconds", auth->settings->security.ban_duration_s));
 	}
 }
@@ -329,25 +339,37 @@ parse_nc(const char *nc)
 	return (uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 | (uint32_t)b[2] << 8 | b[3];
 }
 
-/* Are these credentials that we can look at? Others are as good as none: the phone is asked again. */
+/*
+ * Are these credentials that we can look at? Others are as good as none: the phone is asked again.
+ */
 static bool
 is_answer(const struct auth *auth, const struct auth_request *req, enum digest_algorithm *algorithm)
 {
-	if (!req->present || !str_eq(req->realm, auth->settings->server.realm) || req->nonce[0] == '\0' || req->uri[0] == '\0')
+	if (!req->present || !str_eq(req->realm, auth->settings->server.realm) ||
+	    req->nonce[0] == '\0' || req->uri[0] == '\0')
 		return false;
 	if (!parse_algorithm(req->algorithm, algorithm))
 		return false;
-	return req->qop[0] == '\0' || (str_ieq(req->qop, "auth") && req->cnonce[0] != '\0' && parse_nc(req->nc) != 0);
+	return req->qop[0] == '\0' ||
+	    (str_ieq(req->qop, "auth") && req->cnonce[0] != '\0' && parse_nc(req->nc) != 0);
 }
 
 static bool
-is_right(const struct auth *auth, const struct auth_request *req, enum digest_algorithm algorithm, const struct extension *x)
+is_right(const struct auth *auth, const struct auth_request *req, enum digest_algorithm algorithm,
+    const struct extension *x)
 {
 	char want[DIGEST_HEX_MAX + 1], got[DIGEST_HEX_MAX + 1];
 	bool md5 = algorithm == DIGEST_MD5, known = x != NULL && x->ha1_md5[0] != '\0';
-	const char *ha1 = md5 ? known ? x->ha1_md5 : auth->nobody_md5 : known ? x->ha1_sha256 : auth->nobody_sha256;
+	const char *ha1 = md5 ? known ? x->ha1_md5 : auth->nobody_md5
+	    : known           ? x->ha1_sha256
+	                      : auth->nobody_sha256;
 	const struct digest_input in = {
-		.ha1 = ha1, .nonce = req->nonce, .nc = req->nc, .cnonce = req->cnonce, .qop = req->qop, .method = req->method,
+		.ha1 = ha1,
+		.nonce = req->nonce,
+		.nc = req->nc,
+		.cnonce = req->cnonce,
+		.qop = req->qop,
+		.method = req->method,
 		.uri = req->uri,
 	};
 	size_t len = strlen(req->response), want_len = md5 ? 32 : 64;
@@ -371,14 +393,15 @@ challenge(struct auth *auth, const char *ip, uint64_t now_ms, bool stale, struct
 
 /* The password was right: may this nonce be used, this time? */
 static void
-use_nonce(struct auth *auth, const struct auth_request *req, const char *ip, uint64_t now_ms, bool expired,
-    struct auth_verdict *out)
+use_nonce(struct auth *auth, const struct auth_request *req, const char *ip, uint64_t now_ms,
+    bool expired, struct auth_verdict *out)
 {
 	uint64_t lifetime = (uint64_t)auth->settings->security.nonce_lifetime_s * 1000;
 	enum nonce_state state = NONCE_EXPIRED;
 
 	if (!expired)
-		state = nonce_use(auth->nonces, req->nonce, req->qop[0] != '\0' ? parse_nc(req->nc) : 0, now_ms, lifetime);
+		state = nonce_use(auth->nonces, req->nonce,
+		    req->qop[0] != '\0' ? parse_nc(req->nc) : 0, now_ms, lifetime);
 	switch (state) {
 	case NONCE_GOOD:
 		out->result = AUTH_OK;
@@ -393,12 +416,16 @@ use_nonce(struct auth *auth, const struct auth_request *req, const char *ip, uin
 		auth->counts.stale++;
 		break;
 	}
-	/* Also a replay: many phones begin at 1 again, and without stale they would ask their user for another password. */
+	/*
+	 * Also a replay: many phones begin at 1 again, and without stale they would ask their user
+	 * for another password.
+	 */
 	challenge(auth, ip, now_ms, true, out);
 }
 
 void
-auth_check(struct auth *auth, const struct auth_request *req, uint64_t now_ms, struct auth_verdict *out)
+auth_check(struct auth *auth, const struct auth_request *req, uint64_t now_ms,
+    struct auth_verdict *out)
 {
 	const struct settings *s = auth->settings;
 	enum digest_algorithm algorithm;
@@ -424,7 +451,8 @@ auth_check(struct auth *auth, const struct auth_request *req, uint64_t now_ms, s
 		challenge(auth, f.shown, now_ms, false, out);
 		return;
 	}
-	state = nonce_look(auth->nonces, req->nonce, f.shown, now_ms, (uint64_t)s->security.nonce_lifetime_s * 1000);
+	state = nonce_look(auth->nonces, req->nonce, f.shown, now_ms,
+	    (uint64_t)s->security.nonce_lifetime_s * 1000);
 	if (state == NONCE_FOREIGN) {
 		auth->counts.stale++;
 		challenge(auth, f.shown, now_ms, true, out);

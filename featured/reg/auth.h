@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Digest authentication (RFC 7616, 8760; RFC 3261 section 22) and bans. sipd passes what the phone sent; the verdict is made here, so
- * that no password is ever in sipd. Called for each REGISTER (reg/register.c) and for each INVITE (from_sipd.c).
+ * Digest authentication (RFC 7616, 8760; RFC 3261 section 22) and bans. sipd passes what the phone
+ * sent; the verdict is made here, so that no password is ever in sipd. Called for each REGISTER
+ * (reg/register.c) and for each INVITE (from_sipd.c).
  *
- * A nonce is time, random bits and an HMAC over them and the source IP, by a key made at start: it needs no memory until it is used.
- * Each used nonce has a table entry with the highest nonce count and a window behind it, so that nothing can be replayed.
- * Expired, of an earlier process, or replayed, but with the right password: challenged again with stale=1, and no attack.
- * Wrong credentials are counted per source address; at max_failed_attempts within ban_duration the address is banned.
+ * A nonce is time, random bits and an HMAC over them and the source IP, by a key made at start: it
+ * needs no memory until it is used. Each used nonce has a table entry with the highest nonce count
+ * and a window behind it, so that nothing can be replayed. Expired, of an earlier process, or
+ * replayed, but with the right password: challenged again with stale=1, and no attack. Wrong
+ * credentials are counted per source address; at max_failed_attempts within ban_duration the
+ * address is banned.
  *
  * Main thread only. No I/O, never waits.
  */
@@ -27,10 +30,13 @@ enum auth_result {
 	AUTH_BANNED,		/* 403 without another look: the source is banned */
 };
 
-/* Valid for the call only. See common/ipc/schema/digest.inc; AUTH_REQUEST(m) fills it from a message that has those fields and source. */
+/*
+ * Valid for the call only. See common/ipc/schema/digest.inc; AUTH_REQUEST(m) fills it from a
+ * message that has those fields and source.
+ */
 struct auth_request {
 	bool		 present;
-	const char	*method, *user, *realm, *nonce, *uri, *response, *algorithm, *qop, *cnonce, *nc;
+	const char *method, *user, *realm, *nonce, *uri, *response, *algorithm, *qop, *cnonce, *nc;
 	const char	*source;	/* "IP:PORT" */
 };
 
@@ -55,7 +61,8 @@ void auth_free(struct auth **auth);
 void auth_settings(struct auth *auth, const struct settings *settings);
 
 /* now_ms: Unix time. Always fills out. */
-void auth_check(struct auth *auth, const struct auth_request *req, uint64_t now_ms, struct auth_verdict *out);
+void auth_check(struct auth *auth, const struct auth_request *req, uint64_t now_ms,
+    struct auth_verdict *out);
 
 /* "ok", "challenge", "forbidden", "banned": for traces. */
 const char *auth_result_name(enum auth_result result);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * See bindings.h. A hash of AORs, each with a list of its contacts; a heap by expiry, so that one timer serves all; the checkpoint,
- * put at each change. What PostgreSQL is told, and when, is reg/bindings_db.c's.
+ * See bindings.h. A hash of AORs, each with a list of its contacts; a heap by expiry, so that one
+ * timer serves all; the checkpoint, put at each change. What PostgreSQL is told, and when, is
+ * reg/bindings_db.c's.
  */
 #include "featured/reg/bindings_impl.h"
 
@@ -51,7 +52,8 @@ heap_down(struct bindings *b, uint32_t i)
 
 		if (kid >= b->count)
 			break;
-		if (kid + 1 < b->count && b->heap[kid + 1]->b.expires_ms < b->heap[kid]->b.expires_ms)
+		if (kid + 1 < b->count &&
+		    b->heap[kid + 1]->b.expires_ms < b->heap[kid]->b.expires_ms)
 			kid++;
 		if (b->heap[kid]->b.expires_ms >= e->b.expires_ms)
 			break;
@@ -170,7 +172,10 @@ on_expiry(sd_event_source *source, uint64_t usec, void *arg)
 	return 0;
 }
 
-/* The timer stands at the soonest expiry or before it: a refresh, which moves it away, needs no system call. */
+/*
+ * The timer stands at the soonest expiry or before it: a refresh, which moves it away, needs no
+ * system call.
+ */
 void
 bindings_arm(struct bindings *b)
 {
@@ -181,8 +186,8 @@ bindings_arm(struct bindings *b)
 	now = clock_real_ms();
 	b->armed_ms = next;
 	if (b->timer == NULL) {
-		if (sd_event_add_time_relative(b->event, &b->timer, CLOCK_MONOTONIC, next > now ? (next - now) * 1000 : 0, 500000,
-			on_expiry, b) < 0)
+		if (sd_event_add_time_relative(b->event, &b->timer, CLOCK_MONOTONIC,
+		        next > now ? (next - now) * 1000 : 0, 500000, on_expiry, b) < 0)
 			log_error("no timer for expiring bindings");
 		return;
 	}
@@ -202,11 +207,13 @@ take_up(struct bindings *b, uint64_t now_ms)
 			ckpt_del(b->ckpt, s);
 	}
 	if (b->count > 0)
-		log_info("bindings taken up from the checkpoint", kv_u("contacts", b->count), kv_u("aors", bindings_aors(b)));
+		log_info("bindings taken up from the checkpoint", kv_u("contacts", b->count),
+		    kv_u("aors", bindings_aors(b)));
 }
 
 int
-bindings_open(struct bindings **out, sd_event *event, const char *own_dir, const struct settings *settings)
+bindings_open(struct bindings **out, sd_event *event, const char *own_dir,
+    const struct settings *settings)
 {
 	struct bindings *b = mem_new(sizeof(*b));
 	char path[300];
@@ -224,7 +231,8 @@ bindings_open(struct bindings **out, sd_event *event, const char *own_dir, const
 	if (own_dir != NULL) {
 		str_format(path, sizeof(path), "%s/bindings.ckpt", own_dir);
 		b->fresh = access(path, F_OK) != 0;
-		if ((r = ckpt_open(&b->ckpt, path, CKPT_MAGIC, CKPT_VERSION, sizeof(struct binding), BINDINGS_MAX)) < 0) {
+		if ((r = ckpt_open(&b->ckpt, path, CKPT_MAGIC, CKPT_VERSION, sizeof(struct binding),
+		         BINDINGS_MAX)) < 0) {
 			bindings_close(&b);
 			return r;
 		}
@@ -264,7 +272,8 @@ bindings_settings(struct bindings *b, const struct settings *settings)
 }
 
 size_t
-bindings_lookup(const struct bindings *b, const char *user, uint64_t now_ms, const struct binding **out, size_t max)
+bindings_lookup(const struct bindings *b, const char *user, uint64_t now_ms,
+    const struct binding **out, size_t max)
 {
 	char name[AOR_LEN + 1];
 	const struct aor *a;
@@ -273,7 +282,10 @@ bindings_lookup(const struct bindings *b, const char *user, uint64_t now_ms, con
 	str_format(name, sizeof(name), "%s@%s", user, b->settings->server.domain);
 	if ((a = aor_find(b, name)) == NULL)
 		return 0;
-	/* The list runs from the oldest refresh to the newest: inserting before equals puts the newest first. */
+	/*
+	 * The list runs from the oldest refresh to the newest: inserting before equals puts the
+	 * newest first.
+	 */
 	for (const struct entry *e = a->first; e != NULL; e = e->next) {
 		if (e->b.expires_ms <= now_ms)
 			continue;
@@ -370,7 +382,8 @@ bindings_remove(struct bindings *b, struct binding *one, const char *why)
 {
 	struct entry *e = (struct entry *)one;
 
-	log_info("contact removed", kv_s("aor", e->b.aor), kv_s("contact", e->b.uri), kv_s("why", why));
+	log_info("contact removed", kv_s("aor", e->b.aor), kv_s("contact", e->b.uri),
+	    kv_s("why", why));
 	bindings_db_removed(b, e);
 	if (b->ckpt != NULL)
 		ckpt_del(b->ckpt, e->slot);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Bindings on their way to PostgreSQL (table binding) and, after the machine has restarted, back. Changed contacts stand in a list and are
- * written together, many rows by one statement, half a second later; each time the database comes back all of them are, after the rows that memory
- * does not have were deleted. So nothing has to be remembered while it is away.
+ * Bindings on their way to PostgreSQL (table binding) and, after the machine has restarted, back.
+ * Changed contacts stand in a list and are written together, many rows by one statement, half a
+ * second later; each time the database comes back all of them are, after the rows that memory does
+ * not have were deleted. So nothing has to be remembered while it is away.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -22,19 +23,25 @@
 #define RETRY_US 5000000
 
 static const char upsert[] =
-    "INSERT INTO binding (id, aor, uri, params, source, path, user_agent, sip_call_id, cseq, q, transport, since, updated, expires)"
+    "INSERT INTO binding (id, aor, uri, params, source, path, user_agent, sip_call_id, cseq, q, "
+    "transport, since, updated, expires)"
     " SELECT id, aor, uri, params, source, path, user_agent, sip_call_id, cseq, q, transport,"
     "  to_timestamp(since / 1000.0), to_timestamp(updated / 1000.0), to_timestamp(expires / 1000.0)"
-    " FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::bigint[],"
+    " FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], "
+    "$7::text[], $8::text[], $9::bigint[],"
     "  $10::int[], $11::int[], $12::bigint[], $13::bigint[], $14::bigint[])"
-    "  AS t(id, aor, uri, params, source, path, user_agent, sip_call_id, cseq, q, transport, since, updated, expires)"
-    " ON CONFLICT (id) DO UPDATE SET uri = excluded.uri, params = excluded.params, source = excluded.source, path = excluded.path,"
-    "  user_agent = excluded.user_agent, sip_call_id = excluded.sip_call_id, cseq = excluded.cseq, q = excluded.q,"
+    "  AS t(id, aor, uri, params, source, path, user_agent, sip_call_id, cseq, q, transport, "
+    "since, updated, expires)"
+    " ON CONFLICT (id) DO UPDATE SET uri = excluded.uri, params = excluded.params, source = "
+    "excluded.source, path = excluded.path,"
+    "  user_agent = excluded.user_agent, sip_call_id = excluded.sip_call_id, cseq = excluded.cseq, "
+    "q = excluded.q,"
     "  transport = excluded.transport, updated = excluded.updated, expires = excluded.expires";
 #define COLUMNS 14
 
 static const char load[] =
-    "SELECT id, aor, uri, params, source, path, user_agent, sip_call_id, cseq, q, transport, (extract(epoch from since) * 1000)::bigint,"
+    "SELECT id, aor, uri, params, source, path, user_agent, sip_call_id, cseq, q, transport, "
+    "(extract(epoch from since) * 1000)::bigint,"
     " (extract(epoch from updated) * 1000)::bigint, (extract(epoch from expires) * 1000)::bigint"
     " FROM binding WHERE expires > now() ORDER BY updated LIMIT 20000";
 
@@ -88,7 +95,8 @@ arm(struct bindings *b, uint64_t delay_us)
 	if (d->waiting || b->event == NULL)
 		return;
 	if (d->timer == NULL) {
-		r = sd_event_add_time_relative(b->event, &d->timer, CLOCK_MONOTONIC, delay_us, 100000, on_timer, b);
+		r = sd_event_add_time_relative(b->event, &d->timer, CLOCK_MONOTONIC, delay_us,
+		    100000, on_timer, b);
 	} else {
 		sd_event_source_set_time_relative(d->timer, delay_us);
 		sd_event_source_set_enabled(d->timer, SD_EVENT_ONESHOT);
@@ -179,7 +187,8 @@ on_loaded(void *arg, const struct db_answer *answer)
 		one.since_ms = strtoull(db_value(answer, i, 11), NULL, 10);
 		one.updated_ms = strtoull(db_value(answer, i, 12), NULL, 10);
 		one.expires_ms = strtoull(db_value(answer, i, 13), NULL, 10);
-		for (old = bindings_first(b, one.aor); old != NULL; old = bindings_next((struct binding *)old)) {
+		for (old = bindings_first(b, one.aor); old != NULL;
+		     old = bindings_next((struct binding *)old)) {
 			if (str_eq(old->uri, one.uri))
 				break;
 		}
@@ -211,8 +220,10 @@ delete_rows(struct bindings *b)
 	text_array_end(&ids);
 	params[0] = ids.data;
 	if (!ids.failed)
-		r = db_exec(d->db, d->compare ? "DELETE FROM binding WHERE NOT id = ANY ($1::bigint[])" :
-			"DELETE FROM binding WHERE id = ANY ($1::bigint[])", 1, params, on_done, b);
+		r = db_exec(d->db,
+		    d->compare ? "DELETE FROM binding WHERE NOT id = ANY ($1::bigint[])"
+		               : "DELETE FROM binding WHERE id = ANY ($1::bigint[])",
+		    1, params, on_done, b);
 	buf_free(&ids);
 	if (r == 0) {
 		d->compare = false;

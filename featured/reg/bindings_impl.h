@@ -26,13 +26,14 @@ struct aor {
 	UT_hash_handle	hh;
 };
 
-#define REMOVED_MAX 2000	/* ids to be deleted; more of them are found by the next full comparison */
+/* ids to be deleted; more of them are found by the next full comparison */
+#define REMOVED_MAX 2000
 
 struct bindings_db {
 	struct db	*db;
 	bool		 up;
 	bool		 loaded;	/* what the database had was taken up, or need not be */
-	bool		 busy;		/* a statement is under way: one at a time, so that order holds */
+	bool		 busy;	/* a statement is under way: one at a time, so that order holds */
 	bool		 compare;	/* rows that memory does not have are to be deleted first */
 	struct entry	*dirty;
 	struct entry	**dirty_last;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Passwords and PINs that nobody chose: made at random, kept in state_dir/credentials ("number password pin" a line, "-" for one that the
- * settings give), told once on the log. Then the digest hashes and the index of extensions: settings_prepare() of settings.h.
- * Called at start and on reload; must not change settings that are in use.
+ * Passwords and PINs that nobody chose: made at random, kept in state_dir/credentials ("number
+ * password pin" a line, "-" for one that the settings give), told once on the log. Then the digest
+ * hashes and the index of extensions: settings_prepare() of settings.h. Called at start and on
+ * reload; must not change settings that are in use.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -33,7 +34,8 @@ struct entry {
 struct entries {
 	struct entry	*v;
 	size_t		 n;
-	size_t		 sorted;	/* the first so many are in order of number; what is added later belongs to other numbers */
+	/* the first so many are in order of number; what is added later belongs to other numbers */
+	size_t		 sorted;
 };
 
 static int
@@ -90,9 +92,11 @@ parse(char *text, struct entries *all, const char *dir, char *err, size_t err_si
 		n++;
 		if (line[0] == '\0')
 			continue;
-		if (!word(&line, got.number, sizeof(got.number)) || !word(&line, got.password, sizeof(got.password)) ||
+		if (!word(&line, got.number, sizeof(got.number)) ||
+		    !word(&line, got.password, sizeof(got.password)) ||
 		    !word(&line, got.pin, sizeof(got.pin)) || line != NULL) {
-			str_format(err, err_size, "%s/" FILE_NAME ":%d: want \"number password pin\"", dir, n);
+			str_format(err, err_size,
+			    "%s/" FILE_NAME ":%d: want \"number password pin\"", dir, n);
 			return -EINVAL;
 		}
 		if ((e = entry_add(all, got.number)) == NULL)
@@ -134,7 +138,8 @@ save(const char *dir, const struct entries *all, char *err, size_t err_size)
 		buf_fmt(&b, "%s %s %s\n", all->v[i].number, all->v[i].password, all->v[i].pin);
 	r = b.failed ? -ENOMEM : atomic_write(dir, FILE_NAME, b.data, b.len);
 	if (r < 0)
-		str_format(err, err_size, "%s/" FILE_NAME ": cannot be written: %s", dir, strerror(-r));
+		str_format(err, err_size, "%s/" FILE_NAME ": cannot be written: %s", dir,
+		    strerror(-r));
 	if (b.data != NULL)
 		explicit_bzero(b.data, b.len);
 	buf_free(&b);
@@ -161,7 +166,9 @@ struct made {
 	bool			 password, pin;
 };
 
-/* Fills what x lacks from its entry, which is made or completed when need be. Returns 0 or -ENOMEM. */
+/*
+ * Fills what x lacks from its entry, which is made or completed when need be. Returns 0 or -ENOMEM.
+ */
 static int
 complete(struct entries *all, struct extension *x, struct made *made)
 {
@@ -195,12 +202,16 @@ tell(const struct made *made, size_t n, const char *dir)
 {
 	for (size_t i = 0; i < n && i < TOLD_MAX; i++) {
 		/* What the settings give is nobody's business here. */
-		log_info("credentials made for an extension; they are told this once", kv_s("extension", made[i].x->number),
-		    kv_s("password", made[i].password ? made[i].x->password : "(as in the settings)"),
-		    kv_s("voicemail_pin", made[i].pin ? made[i].x->voicemail_pin : "(as in the settings)"));
+		log_info("credentials made for an extension; they are told this once",
+		    kv_s("extension", made[i].x->number),
+		    kv_s("password",
+		        made[i].password ? made[i].x->password : "(as in the settings)"),
+		    kv_s("voicemail_pin",
+		        made[i].pin ? made[i].x->voicemail_pin : "(as in the settings)"));
 	}
 	if (n > 0)
-		log_info("credentials that were made are kept in the state directory", kv_u("made", n), kv_s("directory", dir));
+		log_info("credentials that were made are kept in the state directory",
+		    kv_u("made", n), kv_s("directory", dir));
 }
 
 static int

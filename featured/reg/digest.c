@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * See digest.h. The algorithms are fetched once: OpenSSL 3 looks them up by name at each use otherwise, which costs more than the hash.
- * Called by auth.c and credentials.c; knows no user and no password beyond the call.
+ * See digest.h. The algorithms are fetched once: OpenSSL 3 looks them up by name at each use
+ * otherwise, which costs more than the hash. Called by auth.c and credentials.c; knows no user and
+ * no password beyond the call.
  */
 #include "featured/reg/digest.h"
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* Hashes for digest authentication (RFC 7616): OpenSSL's MD5 and SHA-256, in hex, of strings joined by colons. Main thread only. */
+/*
+ * Hashes for digest authentication (RFC 7616): OpenSSL's MD5 and SHA-256, in hex, of strings joined
+ * by colons. Main thread only.
+ */
 #ifndef WARDEN_REG_DIGEST_H
 #define WARDEN_REG_DIGEST_H
 
@@ -25,7 +28,9 @@ void digest_hmac(const uint8_t key[32], const void *text, size_t len, uint8_t ou
 /* SHA-256 of bytes. */
 void digest_sha256(const void *p, size_t len, uint8_t out[32]);
 
-/* The digest's response (RFC 7616 3.4.1); qop "" for the old form of RFC 2069. ha1 and out in hex. */
+/*
+ * The digest's response (RFC 7616 3.4.1); qop "" for the old form of RFC 2069. ha1 and out in hex.
+ */
 struct digest_input {
 	const char	*ha1, *nonce, *nc, *cnonce, *qop, *method, *uri;
 };

@@ -36,7 +36,8 @@ struct nonces {
 	uint32_t	*buckets;
 	uint32_t	 at;		/* where the next one goes */
 	uint32_t	 count;
-	uint64_t	 floor_ms;	/* what was issued up to here and is not in the ring is not taken any more */
+	/* what was issued up to here and is not in the ring is not taken any more */
+	uint64_t	 floor_ms;
 };
 
 int
@@ -107,12 +108,15 @@ nonce_make(const struct nonces *n, const char *ip, uint64_t now_ms, char *text)
 static bool
 expired(uint64_t issued_ms, uint64_t now_ms, uint64_t lifetime_ms)
 {
-	/* A clock that was set back makes nonces of the future: they are not kept waiting for it. */
+	/*
+	 * A clock that was set back makes nonces of the future: they are not kept waiting for it.
+	 */
 	return now_ms > issued_ms + lifetime_ms || issued_ms > now_ms + lifetime_ms;
 }
 
 enum nonce_state
-nonce_look(const struct nonces *n, const char *text, const char *ip, uint64_t now_ms, uint64_t lifetime_ms)
+nonce_look(const struct nonces *n, const char *text, const char *ip, uint64_t now_ms,
+    uint64_t lifetime_ms)
 {
 	uint8_t raw[ID_LEN + MAC_LEN], want[32];
 
@@ -160,7 +164,8 @@ push_out(struct nonces *n, struct used *old, uint64_t now_ms, uint64_t lifetime_
 }
 
 static enum nonce_state
-use_first(struct nonces *n, const uint8_t id[ID_LEN], uint32_t nc, uint64_t now_ms, uint64_t lifetime_ms)
+use_first(struct nonces *n, const uint8_t id[ID_LEN], uint32_t nc, uint64_t now_ms,
+    uint64_t lifetime_ms)
 {
 	struct used *u = &n->ring[n->at];
 	uint32_t *head;

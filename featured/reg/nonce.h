@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Nonces for digest (RFC 7616 3.3) and the memory of those that were used. A nonce is hex of: Unix ms (6 bytes), random (8), and 16 bytes
- * of an HMAC over both and the source IP by a key of this process. Unused ones cost nothing.
+ * Nonces for digest (RFC 7616 3.3) and the memory of those that were used. A nonce is hex of: Unix
+ * ms (6 bytes), random (8), and 16 bytes of an HMAC over both and the source IP by a key of this
+ * process. Unused ones cost nothing.
  *
- * The memory holds the last NONCE_MEMORY used nonces. When one that could still be used is pushed out, everything issued up to its time and not in the memory
- * counts as expired: so the memory is bounded and yet nothing can be replayed.
+ * The memory holds the last NONCE_MEMORY used nonces. When one that could still be used is pushed
+ * out, everything issued up to its time and not in the memory counts as expired: so the memory is
+ * bounded and yet nothing can be replayed.
  */
 #ifndef WARDEN_REG_NONCE_H
 #define WARDEN_REG_NONCE_H
@@ -20,7 +22,8 @@ struct nonces;
 
 enum nonce_state {
 	NONCE_GOOD,
-	NONCE_FOREIGN,		/* not made by this process for this source: nobody can tell what it is worth */
+	/* not made by this process for this source: nobody can tell what it is worth */
+	NONCE_FOREIGN,
 	NONCE_EXPIRED,
 	NONCE_REPLAYED,
 };
@@ -32,13 +35,16 @@ void nonces_free(struct nonces **n);
 void nonce_make(const struct nonces *n, const char *ip, uint64_t now_ms, char *text);
 
 /* Good, foreign or expired (older than lifetime_ms). */
-enum nonce_state nonce_look(const struct nonces *n, const char *text, const char *ip, uint64_t now_ms, uint64_t lifetime_ms);
+enum nonce_state nonce_look(const struct nonces *n, const char *text, const char *ip,
+    uint64_t now_ms, uint64_t lifetime_ms);
 
 /*
- * Uses a nonce that is good, with the count nc (0: a client of RFC 2069 that does not count, good for one use). Each count once; up to 64 behind the highest
- * may still come (requests overtake each other). Returns good, expired or replayed.
+ * Uses a nonce that is good, with the count nc (0: a client of RFC 2069 that does not count, good
+ * for one use). Each count once; up to 64 behind the highest may still come (requests overtake each
+ * other). Returns good, expired or replayed.
  */
-enum nonce_state nonce_use(struct nonces *n, const char *text, uint32_t nc, uint64_t now_ms, uint64_t lifetime_ms);
+enum nonce_state nonce_use(struct nonces *n, const char *text, uint32_t nc, uint64_t now_ms,
+    uint64_t lifetime_ms);
 
 uint32_t nonces_used(const struct nonces *n);	/* in the memory */
 

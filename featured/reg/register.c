@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * See register.h. RFC 3261 section 10.3, in its order: who are you, which AOR, may you, then all contacts are looked at before the first is changed, so
- * that a REGISTER is carried out whole or not at all. Called by from_sipd.c; waits for nothing.
+ * See register.h. RFC 3261 section 10.3, in its order: who are you, which AOR, may you, then all
+ * contacts are looked at before the first is changed, so that a REGISTER is carried out whole or
+ * not at all. Called by from_sipd.c; waits for nothing.
  */
 #include "featured/reg/register.h"
 
@@ -16,7 +17,10 @@
 
 #define CONTACTS_MAX	16
 #define NOT_SAID	UINT32_MAX
-/* A request with a lower CSeq than the last one of its Call-ID within this time was overtaken on its way; later, the phone has begun anew. */
+/*
+ * A request with a lower CSeq than the last one of its Call-ID within this time was overtaken on
+ * its way; later, the phone has begun anew.
+ */
 #define OVERTAKEN_MS	32000
 
 struct registrar {
@@ -43,7 +47,8 @@ struct work {
 };
 
 int
-registrar_new(struct registrar **out, const struct settings *settings, struct auth *auth, struct bindings *bindings)
+registrar_new(struct registrar **out, const struct settings *settings, struct auth *auth,
+    struct bindings *bindings)
 {
 	struct registrar *r = mem_new(sizeof(*r));
 
@@ -69,7 +74,8 @@ registrar_settings(struct registrar *r, const struct settings *settings)
 }
 
 void
-registrar_watch(struct registrar *r, void (*cb)(void *arg, const char *user, bool registered), void *arg)
+registrar_watch(struct registrar *r, void (*cb)(void *arg, const char *user, bool registered),
+    void *arg)
 {
 	r->watch = cb;
 	r->watch_arg = arg;
@@ -157,8 +163,8 @@ same_param(const char *a, const char *b, const char *name)
 }
 
 /*
- * The binding that this contact refreshes: the same URI, or the same device and flow (RFC 5626 section 6: +sip.instance and reg-id) that has come
- * back with another address after a restart.
+ * The binding that this contact refreshes: the same URI, or the same device and flow (RFC 5626
+ * section 6: +sip.instance and reg-id) that has come back with another address after a restart.
  */
 static struct binding *
 match(const struct work *w, const struct msg_reg_contact *c)
@@ -174,7 +180,8 @@ match(const struct work *w, const struct msg_reg_contact *c)
 	if (len == 0)
 		return NULL;
 	for (one = bindings_first(w->r->bindings, w->aor); one != NULL; one = bindings_next(one)) {
-		if (same_param(one->params, c->params, "+sip.instance") && same_param(one->params, c->params, "reg-id"))
+		if (same_param(one->params, c->params, "+sip.instance") &&
+		    same_param(one->params, c->params, "reg-id"))
 			return one;
 	}
 	return NULL;
@@ -183,7 +190,8 @@ match(const struct work *w, const struct msg_reg_contact *c)
 static bool
 is_overtaken(const struct work *w, const struct binding *one)
 {
-	return str_eq(one->sip_call_id, w->m->sip_call_id) && w->m->cseq < one->cseq && w->now_ms < one->updated_ms + OVERTAKEN_MS;
+	return str_eq(one->sip_call_id, w->m->sip_call_id) && w->m->cseq < one->cseq &&
+	    w->now_ms < one->updated_ms + OVERTAKEN_MS;
 }
 
 static void
@@ -227,8 +235,9 @@ apply(const struct work *w, const struct msg_reg_contact *c)
 	fill(w, c, &fresh);
 	if (bindings_add(w->r->bindings, &fresh) == NULL)
 		return false;
-	log_info("contact registered", kv_s("aor", w->aor), kv_s("contact", c->uri), kv_s("source", w->m->source),
-	    kv_u("expires_s", wanted(w, c)), kv_s("user_agent", w->m->user_agent));
+	log_info("contact registered", kv_s("aor", w->aor), kv_s("contact", c->uri),
+	    kv_s("source", w->m->source), kv_u("expires_s", wanted(w, c)),
+	    kv_s("user_agent", w->m->user_agent));
 	return true;
 }
 
@@ -237,8 +246,8 @@ apply(const struct work *w, const struct msg_reg_contact *c)
 static void
 refuse(const struct work *w, uint16_t status, const char *reason)
 {
-	log_limited(&w->r->log, LL_INFO, "REGISTER refused", kv_u("status", status), kv_s("reason", reason),
-	    kv_s("user", w->m->aor_user), kv_s("source", w->m->source));
+	log_limited(&w->r->log, LL_INFO, "REGISTER refused", kv_u("status", status),
+	    kv_s("reason", reason), kv_s("user", w->m->aor_user), kv_s("source", w->m->source));
 	ipc_reply_error(w->peer, w->id, status, reason);
 }
 
@@ -248,7 +257,8 @@ accept_all(const struct work *w)
 	struct msg_reg_accepted done = { 0 };
 	struct msg_reg_binding item = { 0 };
 
-	for (struct binding *b = bindings_first(w->r->bindings, w->aor); b != NULL; b = bindings_next(b)) {
+	for (struct binding *b = bindings_first(w->r->bindings, w->aor); b != NULL;
+	     b = bindings_next(b)) {
 		if (b->expires_ms <= w->now_ms)
 			continue;
 		str_copy(item.uri, sizeof(item.uri), b->uri);
@@ -373,11 +383,15 @@ change(const struct work *w)
 }
 
 void
-register_request(struct registrar *r, struct ipc_peer *peer, uint32_t id, const struct msg_reg_request *m)
+register_request(struct registrar *r, struct ipc_peer *peer, uint32_t id,
+    const struct msg_reg_request *m)
 {
 	struct work w = { .r = r, .m = m, .peer = peer, .id = id, .now_ms = clock_real_ms() };
 
-	/* Contacts of another transaction, or fewer than were sent: a peer that came back in between. */
+	/*
+	 * Contacts of another transaction, or fewer than were sent: a peer that came back in
+	 * between.
+	 */
 	if (m->txn != r->txn)
 		forget(r);
 	if (!m->star && !r->too_many && r->n != m->contacts) {
@@ -389,7 +403,8 @@ register_request(struct registrar *r, struct ipc_peer *peer, uint32_t id, const 
 	if (may(&w) && change(&w)) {
 		accept_all(&w);
 		if (r->watch != NULL)
-			r->watch(r->watch_arg, m->aor_user, bindings_first(r->bindings, w.aor) != NULL);
+			r->watch(r->watch_arg, m->aor_user,
+			    bindings_first(r->bindings, w.aor) != NULL);
 	}
 	forget(r);
 }

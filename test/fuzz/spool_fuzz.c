@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Lines of the spool as they may stand on a disk after a crash, and records whose strings are anything a phone sent: no crash, no leak; what
- * is written is JSON, is found to be what it is, and an intent that is read and written again says the same.
+ * Lines of the spool as they may stand on a disk after a crash, and records whose strings are
+ * anything a phone sent: no crash, no leak; what is written is JSON, is found to be what it is, and
+ * an intent that is read and written again says the same.
  *
- * links: featured/db/spool_line.c featured/db/text.c featured/call/cdr_names.c common/base/buf.c common/base/mem.c common/base/str.c
- * common/base/id.c common/base/log.c common/base/clock.c
+ * links: featured/db/spool_line.c featured/db/text.c featured/call/cdr_names.c common/base/buf.c
+ * common/base/mem.c common/base/str.c common/base/id.c common/base/log.c common/base/clock.c
  * libs: jansson
  */
 #include <stdint.h>
@@ -65,13 +66,18 @@ write_and_read(const uint8_t *p, size_t left)
 
 	spool_line_final(&line, &cdr);
 	must(!line.failed && memchr(line.data, '\n', line.len - 1) == NULL);
-	must(spool_line_kind(line.data, line.len - 1, &id) == SPOOL_FINAL && uuid_cmp(&id, &cdr.call) == 0);
+	must(spool_line_kind(line.data, line.len - 1, &id) == SPOOL_FINAL &&
+	    uuid_cmp(&id, &cdr.call) == 0);
 	must(spool_line_is_json(line.data, line.len - 1));
 	buf_reset(&line);
 	spool_line_intent(&line, &cdr);
-	must(spool_line_read_intent(line.data, line.len - 1, &again) == 0 && uuid_cmp(&again.call, &cdr.call) == 0);
+	must(spool_line_read_intent(line.data, line.len - 1, &again) == 0 &&
+	    uuid_cmp(&again.call, &cdr.call) == 0);
 	spool_line_intent(&second, &again);
-	/* Cut-off strings may end inside a character, which is then '?' once more; all else is the same from the second time on. */
+	/*
+	 * Cut-off strings may end inside a character, which is then '?' once more; all else is the
+	 * same from the second time on.
+	 */
 	must(spool_line_read_intent(second.data, second.len - 1, &again) == 0);
 	buf_free(&line);
 	buf_free(&second);

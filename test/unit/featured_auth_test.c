@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Digest authentication: RFC 7616's and RFC 2617's examples, nonces (age, source, replay, the window), wrong credentials and bans, phones that
- * count wrongly or not at all.
+ * Digest authentication: RFC 7616's and RFC 2617's examples, nonces (age, source, replay, the
+ * window), wrong credentials and bans, phones that count wrongly or not at all.
  *
- * links: featured/reg/auth.c featured/reg/nonce.c featured/reg/digest.c featured/settings.c common/base/addr.c common/base/id.c
- * common/base/log.c common/base/clock.c common/base/str.c common/base/mem.c common/base/buf.c common/conf/conf.c common/conf/bind.c
- * common/conf/node.c common/conf/value.c common/conf/print.c
+ * links: featured/reg/auth.c featured/reg/nonce.c featured/reg/digest.c featured/settings.c
+ * featured/settings_keys.c common/base/addr.c common/base/id.c common/base/log.c
+ * common/base/clock.c common/base/str.c common/base/mem.c common/base/buf.c common/conf/conf.c
+ * common/conf/bind.c common/conf/node.c common/conf/value.c common/conf/print.c
  * libs: libcrypto
  */
 #include <setjmp.h>
@@ -65,10 +66,24 @@ answer(struct auth *auth, const struct phone *p, const char *nonce, uint64_t now
 	bool sha = str_eq(p->algorithm, "SHA-256");
 	const char *parts[] = { p->user, "warden", p->password };
 	char ha1[DIGEST_HEX_MAX + 1];
-	struct digest_input in = { .ha1 = ha1, .nonce = nonce, .nc = p->nc, .cnonce = "abc", .qop = p->qop, .method = "REGISTER",
+	struct digest_input in = { .ha1 = ha1,
+		.nonce = nonce,
+		.nc = p->nc,
+		.cnonce = "abc",
+		.qop = p->qop,
+		.method = "REGISTER",
 		.uri = "sip:warden" };
-	struct auth_request req = { .present = true, .method = "REGISTER", .user = p->user, .realm = "warden", .nonce = nonce,
-		.uri = "sip:warden", .response = response, .algorithm = p->algorithm, .qop = p->qop, .cnonce = "abc", .nc = p->nc,
+	struct auth_request req = { .present = true,
+		.method = "REGISTER",
+		.user = p->user,
+		.realm = "warden",
+		.nonce = nonce,
+		.uri = "sip:warden",
+		.response = response,
+		.algorithm = p->algorithm,
+		.qop = p->qop,
+		.cnonce = "abc",
+		.nc = p->nc,
 		.source = p->source };
 	struct auth_verdict v;
 
@@ -81,8 +96,17 @@ answer(struct auth *auth, const struct phone *p, const char *nonce, uint64_t now
 static struct auth_verdict
 ask(struct auth *auth, const char *source, uint64_t now)
 {
-	struct auth_request req = { .method = "REGISTER", .user = "", .realm = "", .nonce = "", .uri = "", .response = "",
-		.algorithm = "", .qop = "", .cnonce = "", .nc = "", .source = source };
+	struct auth_request req = { .method = "REGISTER",
+		.user = "",
+		.realm = "",
+		.nonce = "",
+		.uri = "",
+		.response = "",
+		.algorithm = "",
+		.qop = "",
+		.cnonce = "",
+		.nc = "",
+		.source = source };
 	struct auth_verdict v;
 
 	auth_check(auth, &req, now, &v);
@@ -95,8 +119,13 @@ rfc_examples(void **state)
 	/* RFC 7616 3.9.1, both algorithms. */
 	const char *parts[] = { "Mufasa", "http-auth@example.org", "Circle of Life" };
 	char ha1[DIGEST_HEX_MAX + 1], out[DIGEST_HEX_MAX + 1];
-	struct digest_input in = { .ha1 = ha1, .nonce = "7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v", .nc = "00000001",
-		.cnonce = "f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ", .qop = "auth", .method = "GET", .uri = "/dir/index.html" };
+	struct digest_input in = { .ha1 = ha1,
+		.nonce = "7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v",
+		.nc = "00000001",
+		.cnonce = "f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ",
+		.qop = "auth",
+		.method = "GET",
+		.uri = "/dir/index.html" };
 	uint8_t key[32] = { 0 }, mac[32];
 	char hex[65];
 
@@ -106,12 +135,14 @@ rfc_examples(void **state)
 	assert_string_equal(out, "8ca523f5e9506fed4657c9700eebdbec");
 	digest_hex(DIGEST_SHA256, parts, 3, ha1);
 	digest_response(DIGEST_SHA256, &in, out);
-	assert_string_equal(out, "753927fa0e85d155564e2e272a28d1802ca10daf4496794697cf8db5856cb6c1");
+	assert_string_equal(out,
+	    "753927fa0e85d155564e2e272a28d1802ca10daf4496794697cf8db5856cb6c1");
 	/* RFC 4231 test case 2, with its key padded to our length by what HMAC pads with. */
 	memcpy(key, "Jefe", 4);
 	digest_hmac(key, "what do ya want for nothing?", 28, mac);
 	str_hex(hex, mac, 32);
-	assert_string_equal(hex, "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
+	assert_string_equal(hex,
+	    "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
 }
 
 static void
@@ -153,7 +184,10 @@ nonces_age(void **state)
 	assert_true(v.stale);
 	v = answer(auth, &plain, v.nonce, NOW + 302000);
 	assert_int_equal(v.result, AUTH_OK);
-	/* From another address: the nonce is not that source's. Another port is the same phone behind NAT. */
+	/*
+	 * From another address: the nonce is not that source's. Another port is the same phone
+	 * behind NAT.
+	 */
 	c = ask(auth, PHONE, NOW);
 	elsewhere.source = "192.0.2.8:5060";
 	v = answer(auth, &elsewhere, c.nonce, NOW + 1);
@@ -291,9 +325,14 @@ who_is_not_banned(void **state)
 	for (size_t s = 0; s < 2; s++) {
 		bad.source = sources[s];
 		for (int i = 0; i < 10; i++)
-			assert_int_equal(answer(auth, &bad, ask(auth, bad.source, NOW).nonce, NOW).result, AUTH_FORBIDDEN);
+			assert_int_equal(answer(auth, &bad, ask(auth, bad.source, NOW).nonce, NOW)
+			                     .result,
+			    AUTH_FORBIDDEN);
 	}
-	/* A forged source never got our nonce: nothing is counted, and nothing is told of the password. */
+	/*
+	 * A forged source never got our nonce: nothing is counted, and nothing is told of the
+	 * password.
+	 */
 	bad.source = PHONE;
 	for (int i = 0; i < 10; i++) {
 		c = answer(auth, &bad, "00112233", NOW);
@@ -341,8 +380,18 @@ odd_credentials(void **state)
 	p.nc = "00000000";
 	assert_int_equal(answer(auth, &p, c.nonce, NOW).result, AUTH_CHALLENGE);
 	/* Of another realm: as good as none. Without a response: wrong. */
-	req = (struct auth_request){ .present = true, .method = "REGISTER", .user = "1001", .realm = "elsewhere", .nonce = c.nonce,
-		.uri = "sip:x", .response = "", .algorithm = "", .qop = "", .cnonce = "", .nc = "", .source = PHONE };
+	req = (struct auth_request){ .present = true,
+		.method = "REGISTER",
+		.user = "1001",
+		.realm = "elsewhere",
+		.nonce = c.nonce,
+		.uri = "sip:x",
+		.response = "",
+		.algorithm = "",
+		.qop = "",
+		.cnonce = "",
+		.nc = "",
+		.source = PHONE };
 	auth_check(auth, &req, NOW, &v);
 	assert_int_equal(v.result, AUTH_CHALLENGE);
 	assert_false(v.stale);

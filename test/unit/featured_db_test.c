@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Storage against a PostgreSQL of its own, which comes and goes: migrations, the queue of statements, the spool of call records (each stored
- * exactly once, whatever dies), bindings after the machine restarted, tokens. Skipped where PostgreSQL is not installed.
+ * Storage against a PostgreSQL of its own, which comes and goes: migrations, the queue of
+ * statements, the spool of call records (each stored exactly once, whatever dies), bindings after
+ * the machine restarted, tokens. Skipped where PostgreSQL is not installed.
  *
- * links: featured/db/db.c featured/db/conn.c featured/db/schema.c featured/db/migrate.c featured/db/spool.c featured/db/spool_line.c
- * featured/db/spool_thread.c featured/db/spool_scan.c featured/db/spool_drain.c featured/db/tokens.c featured/db/text.c
- * featured/db/atomic.c featured/call/cdr_names.c featured/reg/bindings.c featured/reg/bindings_db.c featured/reg/digest.c
- * common/base/ckpt.c common/base/ckpt_file.c common/base/id.c common/base/log.c common/base/clock.c common/base/str.c
- * common/base/mem.c common/base/buf.c
+ * links: featured/db/db.c featured/db/conn.c featured/db/schema.c featured/db/migrate.c
+ * featured/db/spool.c featured/db/spool_line.c featured/db/spool_thread.c featured/db/spool_scan.c
+ * featured/db/spool_drain.c featured/db/tokens.c featured/db/text.c featured/db/atomic.c
+ * featured/call/cdr_names.c featured/reg/bindings.c featured/reg/bindings_db.c
+ * featured/reg/digest.c common/base/ckpt.c common/base/ckpt_file.c common/base/id.c
+ * common/base/log.c common/base/clock.c common/base/str.c common/base/mem.c common/base/buf.c
  * libs: libpq jansson libcrypto
  */
 #include <setjmp.h>
@@ -89,16 +91,25 @@ migrations(void **unused)
 
 	(void)unused;
 	assert_int_equal(db_migrate_main(&settings, true), 0);
-	assert_string_equal(pg_value(&pg, "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"), "0");
+	assert_string_equal(pg_value(&pg,
+	                        "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"),
+	    "0");
 	assert_int_equal(db_open(&db, event, &settings), 0);
 	RUN_UNTIL(db_up(db));
 	assert_string_equal(pg_value(&pg, "SELECT max(version) FROM schema_migration"), "1");
 	assert_int_equal(db_migrate_main(&settings, false), 0);
-	/* Whatever stands in schema/ is in the program, and every table and column says what it is. */
+	/*
+	 * Whatever stands in schema/ is in the program, and every table and column says what it is.
+	 */
 	assert_int_equal(schema_version(), 1);
-	assert_string_equal(pg_value(&pg, "SELECT string_agg(c.relname || '.' || a.attname, ' ') FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid "
-		"WHERE c.relnamespace IN ('public'::regnamespace, 'report'::regnamespace) AND c.relkind IN ('r', 'v') AND a.attnum > 0 "
-		"AND (col_description(c.oid, a.attnum) IS NULL OR obj_description(c.oid) IS NULL)"), "");
+	assert_string_equal(
+	    pg_value(&pg,
+	        "SELECT string_agg(c.relname || '.' || a.attname, ' ') FROM pg_class c JOIN "
+	        "pg_attribute a ON a.attrelid = c.oid "
+	        "WHERE c.relnamespace IN ('public'::regnamespace, 'report'::regnamespace) AND "
+	        "c.relkind IN ('r', 'v') AND a.attnum > 0 "
+	        "AND (col_description(c.oid, a.attnum) IS NULL OR obj_description(c.oid) IS NULL)"),
+	    "");
 	db_close(&db);
 }
 
@@ -145,7 +156,9 @@ statements(void **unused)
 
 	(void)unused;
 	assert_int_equal(db_open(&db, event, &settings), 0);
-	assert_int_equal(db_exec(db, "SELECT $1::text || coalesce($2::text, '-')", 2, params, on_answer, &h), 0);
+	assert_int_equal(db_exec(db, "SELECT $1::text || coalesce($2::text, '-')", 2, params,
+	                     on_answer, &h),
+	    0);
 	RUN_UNTIL(h.n == 1);
 	assert_string_equal(h.value, "a'b\\c-");
 	assert_int_equal(db_exec(db, "SELECT no_such_column", 0, NULL, on_answer, &h), 0);
@@ -194,9 +207,16 @@ on_durable(void *arg, const struct uuid *call)
 static struct cdr
 record(unsigned i)
 {
-	struct cdr cdr = { .call = uuid_v7(clock_real_ms()), .start_ms = 1795464791060, .answer_ms = 1795464792060, .end_ms = 1795464802600,
-		.disposition = CDR_ANSWERED, .status = 200, .q850 = 16, .hangup_by = CDR_SIDE_CALLER,
-		.trace = "1795464791060\tsip\toffered\tfrom=1001\n1795464792060\tsip\tanswered\tby=1002\n" };
+	struct cdr cdr = { .call = uuid_v7(clock_real_ms()),
+		.start_ms = 1795464791060,
+		.answer_ms = 1795464792060,
+		.end_ms = 1795464802600,
+		.disposition = CDR_ANSWERED,
+		.status = 200,
+		.q850 = 16,
+		.hangup_by = CDR_SIDE_CALLER,
+		.trace = "1795464791060\tsip\toffered\tfrom=1001\n1795464792060\tsip\tanswered\tby="
+		         "1002\n" };
 
 	str_format(cdr.from, sizeof(cdr.from), "%u", 1001 + i);
 	str_copy(cdr.from_name, sizeof(cdr.from_name), "A \"quoted\\\" n\xc3\xa4me \xff\x01\n.");
@@ -229,14 +249,26 @@ records_arrive(void **unused)
 	assert_int_equal(spool_count(s), 1);
 	RUN_UNTIL(spool_count(s) == 0);
 	assert_int_equal(durable, 1);
-	assert_string_equal(pg_value(&pg, "SELECT from_extension, to_extension, disposition, duration, billsec, hangup_cause, user_agent, recording_file, "
-		"caller_codec, caller_packets_in, caller_lost_in, caller_jitter_ms::float, callee_codec, hangup_by, from_name FROM report.cdr"),
-	    "1001|1002|answered|12|11|normal clearing|phone/1.0||PCMU|500|3|1.5||caller|A \"quoted\\\" n\xc3\xa4me ?\x01\n.");
-	assert_string_equal(pg_value(&pg, "SELECT extract(epoch FROM start_time), extract(epoch FROM answer_time) FROM cdr"),
+	assert_string_equal(pg_value(&pg,
+	                        "SELECT from_extension, to_extension, disposition, duration, "
+	                        "billsec, hangup_cause, user_agent, recording_file, "
+	                        "caller_codec, caller_packets_in, caller_lost_in, "
+	                        "caller_jitter_ms::float, callee_codec, hangup_by, from_name FROM "
+	                        "report.cdr"),
+	    "1001|1002|answered|12|11|normal clearing|phone/1.0||PCMU|500|3|1.5||caller|A "
+	    "\"quoted\\\" n\xc3\xa4me ?\x01\n.");
+	assert_string_equal(pg_value(&pg,
+	                        "SELECT extract(epoch FROM start_time), extract(epoch FROM "
+	                        "answer_time) FROM cdr"),
 	    "1795464791.060000|1795464792.060000");
-	assert_string_equal(pg_value(&pg, "SELECT position, source, event, detail FROM report.call_event"), "1|sip|offered|from=1001\n2|sip|answered|by=1002");
-	assert_string_equal(pg_value(&pg, "SELECT total, answered, billsec FROM report.calls_per_day"), "1|1|11");
-	assert_string_equal(pg_value(&pg, "SELECT party, loss_percent FROM report.call_quality"), "caller|0.596");
+	assert_string_equal(pg_value(&pg,
+	                        "SELECT position, source, event, detail FROM report.call_event"),
+	    "1|sip|offered|from=1001\n2|sip|answered|by=1002");
+	assert_string_equal(pg_value(&pg,
+	                        "SELECT total, answered, billsec FROM report.calls_per_day"),
+	    "1|1|11");
+	assert_string_equal(pg_value(&pg, "SELECT party, loss_percent FROM report.call_quality"),
+	    "caller|0.596");
 	/* The same once more changes nothing. */
 	str_copy(cdr.to, sizeof(cdr.to), "9999");
 	assert_int_equal(spool_final(s, &cdr), 0);
@@ -285,7 +317,9 @@ database_away(void **unused)
 	assert_in_range(spool_count(s), 1, N);
 	pg_start(&pg);
 	RUN_UNTIL(spool_count(s) == 0);
-	assert_string_equal(pg_value(&pg, "SELECT count(*), count(DISTINCT from_extension) FROM cdr"), "3000|3000");
+	assert_string_equal(pg_value(&pg,
+	                        "SELECT count(*), count(DISTINCT from_extension) FROM cdr"),
+	    "3000|3000");
 	spool_close(&s);
 	db_close(&db);
 }
@@ -303,7 +337,10 @@ killed(void **unused)
 	(void)unused;
 	durable = 0;
 	pg_value(&pg, "DELETE FROM cdr");
-	/* a ended; b and d were answered, c rang when everything died; d is found again in the checkpoint. */
+	/*
+	 * a ended; b and d were answered, c rang when everything died; d is found again in the
+	 * checkpoint.
+	 */
 	a.answer_ms = b.answer_ms = c.answer_ms = d.answer_ms = 0;
 	assert_int_equal(spool_open(&s, event, state, NULL), 0);
 	spool_watch(s, on_durable, NULL);
@@ -333,8 +370,11 @@ killed(void **unused)
 	spool_keep(s, &d.call);
 	assert_int_equal(spool_sweep(s, clock_real_ms()), 2);
 	RUN_UNTIL(spool_count(s) == 0);
-	assert_string_equal(pg_value(&pg, "SELECT from_extension, disposition, hangup_cause, hangup_by FROM cdr ORDER BY 1"),
-	    "1002|answered|normal clearing|caller\n1003|answered|system restart|system\n1004|failed|system restart|system");
+	assert_string_equal(pg_value(&pg,
+	                        "SELECT from_extension, disposition, hangup_cause, hangup_by FROM "
+	                        "cdr ORDER BY 1"),
+	    "1002|answered|normal clearing|caller\n1003|answered|system "
+	    "restart|system\n1004|failed|system restart|system");
 	spool_close(&s);
 	/* Nothing is swept twice, and d still has its intent. */
 	assert_int_equal(spool_open(&s, event, state, db), 0);
@@ -365,7 +405,9 @@ refused_record(void **unused)
 	mkdir(line, 0700);
 	str_format(line, sizeof(line), "%s/spool/cdr-00000007.jsonl", state);
 	f = fopen(line, "a");
-	fprintf(f, "{\"kind\":\"final\",\"call_id\":\"01930000-0000-7000-8000-000000000001\",\"start_ms\":\"never\"}\n");
+	fprintf(f,
+	    "{\"kind\":\"final\",\"call_id\":\"01930000-0000-7000-8000-000000000001\",\"start_ms\":"
+	    "\"never\"}\n");
 	fclose(f);
 	assert_int_equal(spool_open(&s, event, state, NULL), 0);
 	for (unsigned i = 0; i < 5; i++) {
@@ -414,7 +456,8 @@ full_disk(void **unused)
 	RUN_UNTIL(durable == (int)n);
 	assert_false(spool_failing(s));
 	spool_close(&s);
-	str_format(line, sizeof(line), "test $(cat %s/spool/cdr-*.jsonl | grep -c final) -ge %u", state, n);
+	str_format(line, sizeof(line), "test $(cat %s/spool/cdr-*.jsonl | grep -c final) -ge %u",
+	    state, n);
 	assert_int_equal(system(line), 0);
 	assert_int_equal(umount(state), 0);
 }
@@ -452,7 +495,9 @@ machine_restarted(void **unused)
 	bindings_changed(b, bindings_first(b, "1005@warden"));
 	pg_start(&pg);
 	RUN_UNTIL(str_eq(pg_value(&pg, "SELECT count(*) FROM binding"), "1198"));
-	RUN_UNTIL(str_eq(pg_value(&pg, "SELECT count(*) FROM binding WHERE expires > now() + interval '1000 s'"), "1"));
+	RUN_UNTIL(str_eq(
+	    pg_value(&pg, "SELECT count(*) FROM binding WHERE expires > now() + interval '1000 s'"),
+	    "1"));
 	bindings_close(&b);
 	/* A checkpoint knows better than the database. */
 	assert_int_equal(bindings_open(&b, event, state, &settings), 0);
@@ -512,7 +557,8 @@ tokens(void **unused)
 	assert_int_equal(tokens_revoke(t, 2), 0);
 	assert_int_equal(tokens_revoke(t, 2), -ENOENT);
 	assert_null(tokens_check(t, hash));
-	RUN_UNTIL(str_eq(pg_value(&pg, "SELECT count(*) FROM api_token WHERE revoked IS NOT NULL"), "1"));
+	RUN_UNTIL(str_eq(pg_value(&pg, "SELECT count(*) FROM api_token WHERE revoked IS NOT NULL"),
+	    "1"));
 	tokens_close(&t);
 	/* A machine set up anew over the old database. */
 	str_format(line, sizeof(line), "rm %s/tokens", state);

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The registrar: what phones send (INTEROP 1 to 9) in, replies out. Replies are written down as text instead of being sent; authentication is
- * featured_auth_test's and switched off here, but for one test.
+ * The registrar: what phones send (INTEROP 1 to 9) in, replies out. Replies are written down as
+ * text instead of being sent; authentication is featured_auth_test's and switched off here, but for
+ * one test.
  *
- * links: featured/reg/register.c featured/reg/bindings.c featured/reg/bindings_db.c featured/reg/auth.c featured/reg/nonce.c
- * featured/reg/digest.c featured/settings.c featured/db/text.c common/base/addr.c common/base/id.c common/base/log.c
- * common/base/clock.c common/base/str.c common/base/mem.c common/base/buf.c common/base/ckpt.c common/base/ckpt_file.c
- * common/conf/conf.c common/conf/bind.c common/conf/node.c common/conf/value.c common/conf/print.c common/ipc/msg.c common/ipc/wire.c
+ * links: featured/reg/register.c featured/reg/bindings.c featured/reg/bindings_db.c
+ * featured/reg/auth.c featured/reg/nonce.c featured/reg/digest.c featured/settings.c
+ * featured/settings_keys.c featured/db/text.c common/base/addr.c common/base/id.c common/base/log.c
+ * common/base/clock.c common/base/str.c common/base/mem.c common/base/buf.c common/base/ckpt.c
+ * common/base/ckpt_file.c common/conf/conf.c common/conf/bind.c common/conf/node.c
+ * common/conf/value.c common/conf/print.c common/ipc/msg.c common/ipc/wire.c
  * libs: libcrypto
  */
 #include <setjmp.h>
@@ -156,7 +159,9 @@ struct contact {
 static struct msg_reg_request
 request(void)
 {
-	struct msg_reg_request m = { .txn = 5, .expires_s = UNSAID, .cseq = ++cseq, .transport = SIP_TRANSPORT_UDP };
+	struct msg_reg_request m = {
+		.txn = 5, .expires_s = UNSAID, .cseq = ++cseq, .transport = SIP_TRANSPORT_UDP
+	};
 
 	str_copy(m.aor_user, sizeof(m.aor_user), "1001");
 	str_copy(m.aor_domain, sizeof(m.aor_domain), "192.0.2.1");
@@ -208,7 +213,8 @@ registers(void **state)
 	assert_string_equal(found[0]->aor, "1001@warden");
 	/* A query changes nothing. */
 	struct msg_reg_request m = request();
-	assert_string_equal(send_it(&m, NULL, 0), "reg_binding uri=sip:1001@10.0.0.5:5062;ob expires_s=600\nreg_accepted count=1\n");
+	assert_string_equal(send_it(&m, NULL, 0),
+	    "reg_binding uri=sip:1001@10.0.0.5:5062;ob expires_s=600\nreg_accepted count=1\n");
 	/* The same contact again is a refresh. */
 	assert_string_equal(register_one("sip:1001@10.0.0.5:5062;ob", 900),
 	    "reg_binding uri=sip:1001@10.0.0.5:5062;ob expires_s=900\nreg_accepted count=1\n");
@@ -224,17 +230,21 @@ expiries(void **state)
 	struct msg_reg_request m;
 
 	(void)state;
-	assert_string_equal(register_one("sip:a@10.0.0.5", UNSAID), "reg_binding uri=sip:a@10.0.0.5 expires_s=3600\nreg_accepted count=1\n");
+	assert_string_equal(register_one("sip:a@10.0.0.5", UNSAID),
+	    "reg_binding uri=sip:a@10.0.0.5 expires_s=3600\nreg_accepted count=1\n");
 	m = request();
 	m.expires_s = 120;
-	assert_string_equal(send_it(&m, &c, 1), "reg_binding uri=sip:a@10.0.0.5 expires_s=120\nreg_accepted count=1\n");
+	assert_string_equal(send_it(&m, &c, 1),
+	    "reg_binding uri=sip:a@10.0.0.5 expires_s=120\nreg_accepted count=1\n");
 	/* The contact's own rules. */
 	m = request();
 	m.expires_s = 120;
 	c.expires_s = 240;
-	assert_string_equal(send_it(&m, &c, 1), "reg_binding uri=sip:a@10.0.0.5 expires_s=240\nreg_accepted count=1\n");
+	assert_string_equal(send_it(&m, &c, 1),
+	    "reg_binding uri=sip:a@10.0.0.5 expires_s=240\nreg_accepted count=1\n");
 	assert_string_equal(register_one("sip:a@10.0.0.5", 59), "reg_too_brief min_expires_s=60\n");
-	assert_string_equal(register_one("sip:a@10.0.0.5", 4000000000u), "reg_binding uri=sip:a@10.0.0.5 expires_s=7200\nreg_accepted count=1\n");
+	assert_string_equal(register_one("sip:a@10.0.0.5", 4000000000u),
+	    "reg_binding uri=sip:a@10.0.0.5 expires_s=7200\nreg_accepted count=1\n");
 	/* What expires goes by itself, and is not dialled before it has gone. */
 	const struct binding *found[2];
 	assert_int_equal(bindings_lookup(bindings, "1001", clock_real_ms() + 7300000, found, 2), 0);
@@ -245,14 +255,16 @@ expiries(void **state)
 static void
 several_contacts(void **state)
 {
-	struct contact two[] = { { "sip:a@10.0.0.5", 600, NULL, 500 }, { "sip:b@10.0.0.6", 700, NULL, 900 } };
+	struct contact two[] = { { "sip:a@10.0.0.5", 600, NULL, 500 },
+		{ "sip:b@10.0.0.6", 700, NULL, 900 } };
 	struct msg_reg_request m = request();
 	const struct binding *found[4];
 	uint64_t now = clock_real_ms();
 
 	(void)state;
 	assert_string_equal(send_it(&m, two, 2),
-	    "reg_binding uri=sip:a@10.0.0.5 expires_s=600\nreg_binding uri=sip:b@10.0.0.6 expires_s=700\nreg_accepted count=2\n");
+	    "reg_binding uri=sip:a@10.0.0.5 expires_s=600\nreg_binding uri=sip:b@10.0.0.6 "
+	    "expires_s=700\nreg_accepted count=2\n");
 	assert_int_equal(bindings_lookup(bindings, "1001", now, found, 4), 2);
 	assert_string_equal(found[0]->uri, "sip:b@10.0.0.6");
 	assert_int_equal(bindings_lookup(bindings, "1001", now, found, 1), 1);
@@ -288,7 +300,8 @@ star(void **state)
 	m = request();
 	m.star = 1;
 	m.expires_s = 100;
-	assert_string_equal(send_it(&m, NULL, 0), "error 400 Contact: * wants Expires: 0 and no other contact\n");
+	assert_string_equal(send_it(&m, NULL, 0),
+	    "error 400 Contact: * wants Expires: 0 and no other contact\n");
 	m = request();
 	m.star = 1;
 	m.expires_s = 0;
@@ -306,14 +319,16 @@ cisco_keepalive(void **state)
 	register_one("sip:a@10.0.0.5", 600);
 	m = request();
 	m.keepalive = 1;
-	assert_string_equal(send_it(&m, &c, 1), "reg_binding uri=sip:a@10.0.0.5 expires_s=600\nreg_accepted count=1\n");
+	assert_string_equal(send_it(&m, &c, 1),
+	    "reg_binding uri=sip:a@10.0.0.5 expires_s=600\nreg_accepted count=1\n");
 }
 
 static void
 phones_that_reboot(void **state)
 {
 	struct contact c = { "sip:a@10.0.0.5", 600, NULL, 0 };
-	struct contact one = { "sip:a@10.0.0.5:40001", 600, "+sip.instance=\"<urn:uuid:1;2>\";reg-id=1", 0 };
+	struct contact one = { "sip:a@10.0.0.5:40001", 600,
+		"+sip.instance=\"<urn:uuid:1;2>\";reg-id=1", 0 };
 	struct msg_reg_request m = request();
 
 	(void)state;
@@ -322,16 +337,19 @@ phones_that_reboot(void **state)
 	/* Overtaken on its way: nothing is undone. */
 	m.cseq = 499;
 	c.expires_s = 0;
-	assert_string_equal(send_it(&m, &c, 1), "reg_binding uri=sip:a@10.0.0.5 expires_s=600\nreg_accepted count=1\n");
+	assert_string_equal(send_it(&m, &c, 1),
+	    "reg_binding uri=sip:a@10.0.0.5 expires_s=600\nreg_accepted count=1\n");
 	/* The same again: sipd was restarted in between. */
 	m.cseq = 500;
 	c.expires_s = 700;
-	assert_string_equal(send_it(&m, &c, 1), "reg_binding uri=sip:a@10.0.0.5 expires_s=700\nreg_accepted count=1\n");
+	assert_string_equal(send_it(&m, &c, 1),
+	    "reg_binding uri=sip:a@10.0.0.5 expires_s=700\nreg_accepted count=1\n");
 	/* Another Call-ID begins anew. */
 	m.cseq = 1;
 	c.expires_s = 800;
 	str_copy(m.sip_call_id, sizeof(m.sip_call_id), "call-2");
-	assert_string_equal(send_it(&m, &c, 1), "reg_binding uri=sip:a@10.0.0.5 expires_s=800\nreg_accepted count=1\n");
+	assert_string_equal(send_it(&m, &c, 1),
+	    "reg_binding uri=sip:a@10.0.0.5 expires_s=800\nreg_accepted count=1\n");
 	/* The same Call-ID from 1 again, a minute after. */
 	m.cseq = 900;
 	send_it(&m, &c, 1);

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * featured.yml: the shipped file, every check that spans keys with its FILE:LINE, feature codes, and the credentials that are made for whom the file
- * gives none.
+ * featured.yml: the shipped file, every check that spans keys with its FILE:LINE, feature codes,
+ * and the credentials that are made for whom the file gives none.
  *
- * links: featured/settings.c featured/reg/credentials.c featured/reg/digest.c featured/db/atomic.c common/base/addr.c common/base/id.c
- * common/base/log.c common/base/clock.c common/base/str.c common/base/mem.c common/base/buf.c common/conf/conf.c common/conf/bind.c
- * common/conf/node.c common/conf/value.c common/conf/print.c
+ * links: featured/settings.c featured/settings_keys.c featured/reg/credentials.c
+ * featured/reg/digest.c featured/db/atomic.c common/base/addr.c common/base/id.c common/base/log.c
+ * common/base/clock.c common/base/str.c common/base/mem.c common/base/buf.c common/conf/conf.c
+ * common/conf/bind.c common/conf/node.c common/conf/value.c common/conf/print.c
  * libs: libcrypto
  */
 #include <setjmp.h>
@@ -35,7 +36,9 @@ load(const char *text)
 	assert_non_null(f);
 	fputs(text, f);
 	fclose(f);
-	conf = (struct conf){ .keys = settings_keys, .size = sizeof(settings), .check = settings_check };
+	conf = (struct conf){
+		.keys = settings_keys, .size = sizeof(settings), .check = settings_check
+	};
 	return conf_load(&conf, file, NULL, &settings);
 }
 
@@ -54,7 +57,9 @@ shipped_file(void **state)
 	char why[200];
 
 	(void)state;
-	conf = (struct conf){ .keys = settings_keys, .size = sizeof(settings), .check = settings_check };
+	conf = (struct conf){
+		.keys = settings_keys, .size = sizeof(settings), .check = settings_check
+	};
 	assert_int_equal(conf_load(&conf, "etc/featured.yml", NULL, &settings), 0);
 	assert_int_equal(settings.extensions.n, 4);
 	assert_int_equal(settings.queues.n, 2);
@@ -80,29 +85,39 @@ mistakes(void **state)
 		int		 line;
 		const char	*message;
 	} bad[] = {
-		{ "extensions:\n  - number: \"1\"\n  - number: \"2\"\n  - number: \"1\"\n", 4, "given twice" },
+		{ "extensions:\n  - number: \"1\"\n  - number: \"2\"\n  - number: \"1\"\n", 4,
+		    "given twice" },
 		{ "extensions:\n  - number: \"1 0\"\n", 2, "number is made of" },
-		{ "extensions:\n  - number: \"1\"\n    voicemail_pin: \"12x4\"\n", 3, "4 to 16 digits" },
-		{ "extensions:\n  - number: \"1\"\n    voicemail_pin: \"123\"\n", 3, "4 to 16 digits" },
-		{ "extensions:\n  - number: \"1\"\n    password: \"a\\nb\"\n", 3, "control character" },
+		{ "extensions:\n  - number: \"1\"\n    voicemail_pin: \"12x4\"\n", 3,
+		    "4 to 16 digits" },
+		{ "extensions:\n  - number: \"1\"\n    voicemail_pin: \"123\"\n", 3,
+		    "4 to 16 digits" },
+		{ "extensions:\n  - number: \"1\"\n    password: \"a\\nb\"\n", 3,
+		    "control character" },
 		{ "extensions:\n  - name: x\n", 2, "number" },
-		{ "dialplan:\n  ring_time: 30\n  queue_pattern: \"^8[0-9{3}$\"\n", 3, "not a regular expression" },
+		{ "dialplan:\n  ring_time: 30\n  queue_pattern: \"^8[0-9{3}$\"\n", 3,
+		    "not a regular expression" },
 		{ "dialplan:\n  emergency: [\"112\", \"9x1\"]\n", 2, "emergency number" },
 		{ "parking:\n  range_start: 80\n  range_end: 70\n", 3, "range_end is under" },
 		{ "parking:\n  range_start: 80\n", 0, "range_end is under" },
 		{ "registration:\n  min_expires: 100\n  max_expires: 50\n", 3, "under" },
 		{ "registration:\n  max_expires: 600\n", 0, "default_expires" },
-		{ "presence:\n  auto_away_timeout: 300\n  auto_offline_timeout: 200\n", 3, "under" },
-		{ "security:\n  allow:\n    - 192.0.2.0/24\n    - example.org\n", 4, "not ADDRESS" },
+		{ "presence:\n  auto_away_timeout: 300\n  auto_offline_timeout: 200\n", 3,
+		    "under" },
+		{ "security:\n  allow:\n    - 192.0.2.0/24\n    - example.org\n", 4,
+		    "not ADDRESS" },
 		{ "security:\n  allow: [\"192.0.2.0/33\"]\n", 2, "not ADDRESS" },
 		{ "security:\n  max_failed_attempts: 0\n", 2, "whole number" },
 		{ "queues:\n  - number: \"8001\"\n  - number: \"8001\"\n", 3, "given twice" },
 		{ "queues:\n  - number: \"80x\"\n", 2, "digits" },
 		{ "queues:\n  - number: \"8001\"\n    strategy: fastest\n", 3, "one of" },
-		{ "extensions:\n  - number: \"8001\"\nqueues:\n  - number: \"8001\"\n", 4, "an extension's already" },
+		{ "extensions:\n  - number: \"8001\"\nqueues:\n  - number: \"8001\"\n", 4,
+		    "an extension's already" },
 		{ "outbound_rules:\n  - pattern: \"^0\"\n    trunk_id: nowhere\n", 3, "no trunk" },
 		{ "trunks:\n  - id: a\n    host: x\n  - id: a\n    host: y\n", 4, "given twice" },
-		{ "trunks:\n  - id: a\n    host: x\noutbound_rules:\n  - pattern: \"(\"\n    trunk_id: a\n", 5, "not a regular expression" },
+		{ "trunks:\n  - id: a\n    host: x\noutbound_rules:\n  - pattern: \"(\"\n    "
+		  "trunk_id: a\n",
+		    5, "not a regular expression" },
 		{ "feature_codes:\n  echo: \"*44\"\n  unheard: \"*1\"\n", 3, "unknown feature" },
 		{ "feature_codes:\n  echo: \"*44a\"\n", 2, "1 to 16" },
 		{ "feature_codes:\n  echo: \"*97\"\n", 0, "the same code" },
@@ -121,7 +136,8 @@ mistakes(void **state)
 		if (bad[i].line > 0 && !str_starts(conf.error, at))
 			fail_msg("%s: want line %d, got: %s", bad[i].text, bad[i].line, conf.error);
 		if (strstr(conf.error, bad[i].message) == NULL)
-			fail_msg("%s: want \"%s\", got: %s", bad[i].text, bad[i].message, conf.error);
+			fail_msg("%s: want \"%s\", got: %s", bad[i].text, bad[i].message,
+			    conf.error);
 	}
 }
 
@@ -170,7 +186,8 @@ credentials(void **state)
 	str_copy(pin, sizeof(pin), settings_extension(&settings, "1001")->voicemail_pin);
 	assert_string_equal(settings_extension(&settings, "1001")->password, "mine");
 	/* RFC 7616's A1 of 1001:warden:mine. */
-	assert_string_equal(settings_extension(&settings, "1001")->ha1_md5, "dff065c4c11702cf30b98624e49f1356");
+	assert_string_equal(settings_extension(&settings, "1001")->ha1_md5,
+	    "dff065c4c11702cf30b98624e49f1356");
 	settings_release(&settings);
 	conf_free(&conf, &settings);
 	str_format(path, sizeof(path), "%s/credentials", dir);

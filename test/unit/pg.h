@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * A PostgreSQL of a test's own, in a directory of its own, on a Unix socket: real answers, real absence. As root it runs as user postgres.
- * Every function fails the test by itself; pg_have() says whether PostgreSQL is installed at all.
+ * A PostgreSQL of a test's own, in a directory of its own, on a Unix socket: real answers, real
+ * absence. As root it runs as user postgres. Every function fails the test by itself; pg_have()
+ * says whether PostgreSQL is installed at all.
  */
 #ifndef WARDEN_TEST_PG_H
 #define WARDEN_TEST_PG_H
@@ -29,7 +30,8 @@ pg_have(struct pg *pg)
 	bool found = glob("/usr/lib/postgresql/*/bin/initdb", 0, NULL, &g) == 0;
 
 	if (found)
-		str_format(pg->bin, sizeof(pg->bin), "%.*s", (int)strlen(g.gl_pathv[g.gl_pathc - 1]) - 7, g.gl_pathv[g.gl_pathc - 1]);
+		str_format(pg->bin, sizeof(pg->bin), "%.*s",
+		    (int)strlen(g.gl_pathv[g.gl_pathc - 1]) - 7, g.gl_pathv[g.gl_pathc - 1]);
 	globfree(&g);
 	return found;
 }
@@ -41,8 +43,8 @@ pg_run(const struct pg *pg, const char *command)
 	char line[2000];
 	int status;
 
-	str_format(line, sizeof(line), "cd %s && exec %s sh -c '%s' </dev/null >>%s/log 2>&1", pg->dir,
-	    getuid() == 0 ? "runuser -u postgres --" : "", command, pg->dir);
+	str_format(line, sizeof(line), "cd %s && exec %s sh -c '%s' </dev/null >>%s/log 2>&1",
+	    pg->dir, getuid() == 0 ? "runuser -u postgres --" : "", command, pg->dir);
 	status = system(line);
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
@@ -61,8 +63,9 @@ pg_start(const struct pg *pg)
 {
 	char line[600];
 
-	str_format(line, sizeof(line), "%s/pg_ctl -D %s/data -s -w -o \"-k %s -c listen_addresses= -c fsync=off\" start", pg->bin, pg->dir,
-	    pg->dir);
+	str_format(line, sizeof(line),
+	    "%s/pg_ctl -D %s/data -s -w -o \"-k %s -c listen_addresses= -c fsync=off\" start",
+	    pg->bin, pg->dir, pg->dir);
 	pg_must(pg, line);
 }
 
@@ -71,7 +74,8 @@ pg_stop(const struct pg *pg)
 {
 	char line[600];
 
-	str_format(line, sizeof(line), "%s/pg_ctl -D %s/data -s -w -m immediate stop", pg->bin, pg->dir);
+	str_format(line, sizeof(line), "%s/pg_ctl -D %s/data -s -w -m immediate stop", pg->bin,
+	    pg->dir);
 	pg_run(pg, line);
 }
 
@@ -84,14 +88,19 @@ pg_make(struct pg *pg)
 	str_copy(pg->dir, sizeof(pg->dir), "/tmp/warden-pg-XXXXXX");
 	if (mkdtemp(pg->dir) == NULL)
 		abort();
-	str_format(line, sizeof(line), "chmod 755 %s && touch %s/log && chmod 666 %s/log %s %s", pg->dir, pg->dir, pg->dir,
-	    getuid() == 0 ? "&& chown postgres" : "", getuid() == 0 ? pg->dir : "");
+	str_format(line, sizeof(line), "chmod 755 %s && touch %s/log && chmod 666 %s/log %s %s",
+	    pg->dir, pg->dir, pg->dir, getuid() == 0 ? "&& chown postgres" : "",
+	    getuid() == 0 ? pg->dir : "");
 	if (system(line) != 0)
 		abort();
-	str_format(line, sizeof(line), "%s/initdb -D %s/data -U postgres -A trust -E UTF8 --locale=C --no-sync", pg->bin, pg->dir);
+	str_format(line, sizeof(line),
+	    "%s/initdb -D %s/data -U postgres -A trust -E UTF8 --locale=C --no-sync", pg->bin,
+	    pg->dir);
 	pg_must(pg, line);
 	pg_start(pg);
-	str_format(line, sizeof(line), "%s/psql -h %s -U postgres -c \"CREATE ROLE warden LOGIN\" -c \"CREATE DATABASE warden OWNER warden\" postgres",
+	str_format(line, sizeof(line),
+	    "%s/psql -h %s -U postgres -c \"CREATE ROLE warden LOGIN\" -c \"CREATE DATABASE warden "
+	    "OWNER warden\" postgres",
 	    pg->bin, pg->dir);
 	pg_must(pg, line);
 }
@@ -116,7 +125,8 @@ pg_value(const struct pg *pg, const char *sql)
 	size_t n;
 	FILE *f;
 
-	str_format(line, sizeof(line), "%s/psql -h %s -U postgres -XAtq -c \"%s\" warden 2>&1", pg->bin, pg->dir, sql);
+	str_format(line, sizeof(line), "%s/psql -h %s -U postgres -XAtq -c \"%s\" warden 2>&1",
+	    pg->bin, pg->dir, sql);
 	if ((f = popen(line, "r")) == NULL)
 		abort();
 	n = fread(out, 1, sizeof(out) - 1, f);

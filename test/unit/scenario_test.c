@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Runs the files of test/scenario against featured's call core: messages in, messages out, as text. No socket, no database, no clock; the checkpoint is a
- * real one in a temporary directory, so that `restart` is what a kill -9 would leave. test/scenario/README says how the files are written.
+ * Runs the files of test/scenario against featured's call core: messages in, messages out, as text.
+ * No socket, no database, no clock; the checkpoint is a real one in a temporary directory, so that
+ * `restart` is what a kill -9 would leave. test/scenario/README says how the files are written.
  * Usage: scenario_test [FILE...]
  *
- * links: featured/call/api.c featured/call/call.c featured/call/cdr_fill.c featured/call/cdr_names.c featured/call/core.c featured/call/in_peer.c
- * featured/call/invite.c featured/call/leg.c featured/call/leg_do.c featured/call/out.c featured/call/plan.c
- * featured/call/resync.c featured/call/session.c featured/call/store.c featured/call/timers.c featured/call/trace.c
- * featured/app/app.c featured/app/dial.c featured/app/echo.c featured/app/announce.c featured/app/branch.c
- * featured/app/originate.c featured/route/dialplan.c featured/route/pattern.c featured/settings.c
- * common/conf/conf.c common/conf/bind.c common/conf/node.c common/conf/value.c common/conf/print.c
- * common/base/ckpt.c common/base/ckpt_file.c common/base/log.c common/base/mem.c common/base/buf.c common/base/str.c common/base/id.c
- * common/base/clock.c common/base/addr.c common/ipc/msg.c common/ipc/wire.c
+ * links: featured/call/api.c featured/call/call.c featured/call/cdr_fill.c
+ * featured/call/cdr_names.c featured/call/core.c featured/call/in_peer.c featured/call/invite.c
+ * featured/call/leg.c featured/call/leg_do.c featured/call/out.c featured/call/plan.c
+ * featured/call/resync.c featured/call/session.c featured/call/store.c featured/call/timers.c
+ * featured/call/trace.c featured/app/app.c featured/app/dial.c featured/app/echo.c
+ * featured/app/announce.c featured/app/branch.c featured/app/originate.c featured/route/dialplan.c
+ * featured/route/pattern.c featured/settings.c featured/settings_keys.c common/conf/conf.c
+ * common/conf/bind.c common/conf/node.c common/conf/value.c common/conf/print.c common/base/ckpt.c
+ * common/base/ckpt_file.c common/base/log.c common/base/mem.c common/base/buf.c common/base/str.c
+ * common/base/id.c common/base/clock.c common/base/addr.c common/ipc/msg.c common/ipc/wire.c
  * libs: yaml-0.1 libcrypto
  */
 #include <ctype.h>
@@ -114,10 +117,12 @@ default_settings(struct run *run)
 	memset(s, 0, sizeof(*s));
 	s->extensions.v = run->extensions;
 	str_copy(s->dialplan.internal_pattern, sizeof(s->dialplan.internal_pattern), "^1[0-9]{3}$");
-	str_copy(s->dialplan.conference_pattern, sizeof(s->dialplan.conference_pattern), "^2[0-9]{3}$");
+	str_copy(s->dialplan.conference_pattern, sizeof(s->dialplan.conference_pattern),
+	    "^2[0-9]{3}$");
 	str_copy(s->dialplan.parking_pattern, sizeof(s->dialplan.parking_pattern), "^7[0-9]$");
 	str_copy(s->dialplan.queue_pattern, sizeof(s->dialplan.queue_pattern), "^8[0-9]{3}$");
-	str_copy(s->dialplan.voicemail_pattern, sizeof(s->dialplan.voicemail_pattern), "^\\*[0-9]{3,4}$");
+	str_copy(s->dialplan.voicemail_pattern, sizeof(s->dialplan.voicemail_pattern),
+	    "^\\*[0-9]{3,4}$");
 	s->dialplan.emergency = (struct conf_strs){ .v = emergency, .n = 2 };
 	s->dialplan.ring_time_s = 60;
 	s->features.max_call_duration_s = 7200;
@@ -186,7 +191,8 @@ expand(struct run *run, const char *text, char *out, size_t size)
 				id = symbol_id(run, eq + 1);
 				if (id == 0)
 					id = symbol_make(run, eq + 1, 0);
-				n += (size_t)snprintf(out + n, size - n, "%s%s=%016" PRIx64, n > 0 ? " " : "", word, id);
+				n += (size_t)snprintf(out + n, size - n, "%s%s=%016" PRIx64,
+				    n > 0 ? " " : "", word, id);
 				continue;
 			}
 			*eq = '=';
@@ -222,17 +228,24 @@ keep_output(struct run *run)
 		buf_reset(&text);
 		if (item->kind == OUT_CDR_INTENT || item->kind == OUT_CDR_FINAL) {
 			run->last_call = cdr->call;
-			buf_fmt(&text, "%s from=%s to=%s", item->kind == OUT_CDR_INTENT ? "cdr_intent" : "cdr_final",
-			    cdr->from, cdr->to);
+			buf_fmt(&text, "%s from=%s to=%s",
+			    item->kind == OUT_CDR_INTENT ? "cdr_intent" : "cdr_final", cdr->from,
+			    cdr->to);
 			if (item->kind == OUT_CDR_FINAL) {
-				buf_fmt(&text, " disposition=%s status=%u by=%s bill_ms=%llu cause=%s caller_codec=%s"
-				    " callee_codec=%s", cdr_disposition_name(cdr->disposition), cdr->status,
+				buf_fmt(&text,
+				    " disposition=%s status=%u by=%s bill_ms=%llu cause=%s "
+				    "caller_codec=%s"
+				    " callee_codec=%s",
+				    cdr_disposition_name(cdr->disposition), cdr->status,
 				    cdr_side_name(cdr->hangup_by),
-				    (unsigned long long)(cdr->answer_ms != 0 ? cdr->end_ms - cdr->answer_ms : 0),
+				    (unsigned long long)(cdr->answer_ms != 0
+				            ? cdr->end_ms - cdr->answer_ms
+				            : 0),
 				    cdr->hangup_cause, cdr->caller.codec, cdr->callee.codec);
 				run->finals[run->nfinals++ % 64] = cdr->call;
 				for (char *p = strstr(text.data, "cause="); *p != '\0'; p++)
-					if (*p == ' ' && strncmp(p, " caller_", 8) != 0 && strncmp(p, " callee_", 8) != 0)
+					if (*p == ' ' && strncmp(p, " caller_", 8) != 0 &&
+					    strncmp(p, " callee_", 8) != 0)
 						*p = '-';
 			}
 		} else {
@@ -271,7 +284,8 @@ start_core(struct run *run)
 {
 	struct core_env env = { .contacts = env_contacts, .auth = env_auth, .arg = run };
 
-	if (core_new(&run->core, run->dir, &run->settings, &env, run->mono_ms, START_REAL + run->mono_ms) != 0) {
+	if (core_new(&run->core, run->dir, &run->settings, &env, run->mono_ms,
+	        START_REAL + run->mono_ms) != 0) {
 		complain(run, "core_new", run->dir);
 		exit(1);
 	}
@@ -374,7 +388,8 @@ matches(struct run *run, const char *expected, const char *actual)
 
 	str_copy(copy, sizeof(copy), expected);
 	word = strtok_r(copy, " ", &save);
-	if (word == NULL || strncmp(actual, word, strcspn(actual, " ")) != 0 || strlen(word) != strcspn(actual, " "))
+	if (word == NULL || strncmp(actual, word, strcspn(actual, " ")) != 0 ||
+	    strlen(word) != strcspn(actual, " "))
 		return false;
 	def = ipc_def_by_name(word);
 	for (word = strtok_r(NULL, " ", &save); word != NULL; word = strtok_r(NULL, " ", &save)) {
@@ -474,7 +489,8 @@ check_line(struct run *run, const char *word, const char *rest)
 static void
 traced(void *arg, const struct msg_trace_item *item)
 {
-	fprintf(arg, "\t%" PRIu64 " %s %s %s\n", item->at_ms - START_REAL, item->source, item->event, item->detail);
+	fprintf(arg, "\t%" PRIu64 " %s %s %s\n", item->at_ms - START_REAL, item->source,
+	    item->event, item->detail);
 }
 
 static void
@@ -564,7 +580,8 @@ one_line(struct run *run, char *line)
 		run->open = true;
 	else if (strcmp(word, "trace") == 0)
 		core_trace(run->core, run->last_call.b, traced, stderr);
-	else if (strcmp(word, "calls") == 0 || strcmp(word, "legs") == 0 || strcmp(word, "state") == 0)
+	else if (strcmp(word, "calls") == 0 || strcmp(word, "legs") == 0 ||
+	    strcmp(word, "state") == 0)
 		check_line(run, word, rest);
 	else
 		set_line(run, word, rest);
