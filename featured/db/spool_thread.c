@@ -7,13 +7,10 @@
 
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <sys/stat.h>
 
 #include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -23,12 +20,13 @@
 #include "common/base/log.h"
 #include "common/base/mem.h"
 #include "common/base/str.h"
+#include "featured/db/spool_files.h"
 
-#define GROUP_NS 40000000	/* what came within so long goes to the disk together: a sync costs more than a call */
+/* what came within so long goes to the disk together: a sync costs more than a call */
+#define GROUP_NS 40000000
 #define RETRY_S 1
 #define STOP_S 5
 #define GROUP_MAX (1u << 20)
-#define READ_MAX (1u << 20)
 
 struct list {
 	struct spool_job *first, **last;
@@ -47,11 +45,7 @@ struct spool_thread {
 	sd_event_source			*done;
 	struct spool_thread_owner	 owner;
 	int				 told_failing;	/* main thread */
-	/* The thread's own. */
-	char				 dir[256];
-	uint32_t			 segment;
-	int				 records_fd, journal_fd;
-	uint64_t			 records_len;
+	struct spool_files		 files;		/* the thread's own */
 };
 
 static void
@@ -90,242 +84,6 @@ spool_job_free(struct spool_job *job)
 	free(job);
 }
 
-void
-spool_segment_path(char *out, size_t size, const char *dir, uint32_t segment)
-{
-	str_format(out, size, "%s/cdr-%08u.jsonl", dir, segment);
-}
-
-/* ---- files, in the thread ---- */
-
-static int
-write_all(int fd, const char *p, size_t len)
-{
-	while (len > 0) {
-		ssize_t n = write(fd, p, len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		p += n;
-		len -= (size_t)n;
-	}
-	return 0;
-}
-
-static int
-sync_dir(const char *dir)
-{
-	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC), r = 0;
-
-	if (fd < 0)
-		return -errno;
-	if (fsync(fd) < 0)
-		r = -errno;
-	close(fd);
-	return r;
-}
-
-/*
- * Opens name for appending; a new file's name is made durable too. Returns the descriptor or
- * -errno.
- */
-static int
-open_append(const char *dir, const char *path)
-{
-	int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600), r;
-
-	if (fd < 0)
-		return -errno;
-	if ((r = sync_dir(dir)) < 0) {
-		close(fd);
-		return r;
-	}
-	return fd;
-}
-
-static void
-close_fd(int *fd)
-{
-	if (*fd >= 0)
-		close(*fd);
-	*fd = -1;
-}
-
-static void
-close_segment(struct spool_thread *t)
-{
-	if (t->records_fd < 0)
-		return;
-	close_fd(&t->records_fd);
-	t->segment++;
-	t->records_len = 0;
-}
-
-/*
- * A segment that could not be written: what a full disk left half written is taken back; if that
- * fails too, readers skip the broken line.
- */
-static void
-take_back(struct spool_thread *t, const char *path, bool synced)
-{
-	bool cut = ftruncate(t->records_fd, (off_t)t->records_len) == 0;
-
-	if (cut && synced)
-		return;
-	/* The pages of a failed sync cannot be trusted: on to a new file. */
-	if (cut && t->records_len == 0)
-		unlink(path);
-	close_segment(t);
-}
-
-/*
- * Appends and syncs the records of a group. A group that failed is written again, perhaps to
- * another file: a record that stands in both is stored once, by its UUID.
- */
-static int
-write_records(struct spool_thread *t, const struct buf *group)
-{
-	char path[300];
-	int r;
-
-	if (t->records_len >= SPOOL_SEGMENT_MAX)
-		close_segment(t);
-	spool_segment_path(path, sizeof(path), t->dir, t->segment);
-	if (t->records_fd < 0) {
-		if ((r = open_append(t->dir, path)) < 0)
-			return r;
-		t->records_fd = r;
-	}
-	if ((r = write_all(t->records_fd, group->data, group->len)) < 0) {
-		take_back(t, path, true);
-		return r;
-	}
-	if (fdatasync(t->records_fd) < 0) {
-		r = -errno;
-		take_back(t, path, false);
-		return r;
-	}
-	t->records_len += group->len;
-	return 0;
-}
-
-static int
-write_journal(struct spool_thread *t, const struct buf *text, bool sync)
-{
-	char path[300];
-	int r;
-
-	if (t->journal_fd < 0) {
-		str_format(path, sizeof(path), "%s/" SPOOL_JOURNAL, t->dir);
-		if ((t->journal_fd = open_append(t->dir, path)) < 0)
-			return t->journal_fd;
-	}
-	if ((r = write_all(t->journal_fd, text->data, text->len)) == 0 && sync &&
-	    fdatasync(t->journal_fd) < 0)
-		r = -errno;
-	/* A line cut short would swallow the next one. */
-	if (r < 0 && write(t->journal_fd, "\n", 1) < 0)
-		close_fd(&t->journal_fd);
-	return r;
-}
-
-static int
-replace_journal(struct spool_thread *t, const struct spool_job *job)
-{
-	char path[300], fresh[300];
-	int fd, r;
-
-	str_format(path, sizeof(path), "%s/" SPOOL_JOURNAL, t->dir);
-	str_format(fresh, sizeof(fresh), "%s/" SPOOL_JOURNAL ".new", t->dir);
-	if ((fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600)) < 0)
-		return -errno;
-	if ((r = write_all(fd, job->text, job->len)) == 0 && fdatasync(fd) < 0)
-		r = -errno;
-	close(fd);
-	if (r == 0 && rename(fresh, path) < 0)
-		r = -errno;
-	if (r < 0) {
-		unlink(fresh);
-		return r;
-	}
-	close_fd(&t->journal_fd);
-	return sync_dir(t->dir);
-}
-
-static int
-read_segment(struct spool_thread *t, struct spool_job *job)
-{
-	char path[300];
-	ssize_t n;
-	int fd;
-
-	if (job->len > READ_MAX)
-		job->len = READ_MAX;
-	spool_segment_path(path, sizeof(path), t->dir, job->segment);
-	if ((fd = open(path, O_RDONLY | O_CLOEXEC)) < 0)
-		return -errno;
-	if ((job->text = malloc(job->len + 1)) == NULL) {
-		close(fd);
-		return -ENOMEM;
-	}
-	do {
-		n = pread(fd, job->text, job->len, (off_t)job->off);
-	} while (n < 0 && errno == EINTR);
-	close(fd);
-	if (n < 0)
-		return -errno;
-	job->len = (size_t)n;
-	job->text[n] = '\0';
-	return 0;
-}
-
-static int
-set_aside(struct spool_thread *t, const struct spool_job *job)
-{
-	char path[300];
-	int fd, r;
-
-	str_format(path, sizeof(path), "%s/refused.jsonl", t->dir);
-	if ((fd = open_append(t->dir, path)) < 0)
-		return fd;
-	if ((r = write_all(fd, job->text, job->len)) == 0 && fdatasync(fd) < 0)
-		r = -errno;
-	close(fd);
-	return r;
-}
-
-static int
-do_other(struct spool_thread *t, struct spool_job *job)
-{
-	char path[300];
-
-	switch (job->kind) {
-	case SPOOL_JOB_RECORD:
-	case SPOOL_JOB_JOURNAL:
-		break;
-	case SPOOL_JOB_REPLACE:
-		return replace_journal(t, job);
-	case SPOOL_JOB_TOUCH:
-		str_format(path, sizeof(path), "%s/" SPOOL_JOURNAL, t->dir);
-		return utimensat(AT_FDCWD, path, NULL, 0) < 0 ? -errno : 0;
-	case SPOOL_JOB_READ:
-		return read_segment(t, job);
-	case SPOOL_JOB_REMOVE:
-		/* The one being written is closed first: what comes next begins a new one. */
-		if (job->segment == t->segment && t->records_len != job->off)
-			return -EBUSY;
-		if (job->segment == t->segment)
-			close_segment(t);
-		spool_segment_path(path, sizeof(path), t->dir, job->segment);
-		return unlink(path) < 0 && errno != ENOENT ? -errno : 0;
-	case SPOOL_JOB_ASIDE:
-		return set_aside(t, job);
-	}
-	return 0;
-}
-
 /* ---- the thread ---- */
 
 static void
@@ -362,11 +120,13 @@ run_others(struct spool_thread *t, struct list *jobs, struct list *records, stru
 			buf_add(&journal, job->text, job->len);
 			put(&journal_jobs, job);
 		} else {
-			job->error = do_other(t, job);
+			job->error = spool_files_other(&t->files, job);
 			put(done, job);
 		}
 	}
-	r = journal.failed ? -ENOMEM : journal.len > 0 ? write_journal(t, &journal, true) : 0;
+	r = journal.failed    ? -ENOMEM
+	    : journal.len > 0 ? spool_files_journal(&t->files, &journal, true)
+	                      : 0;
 	while ((job = take(&journal_jobs)) != NULL) {
 		job->error = r;
 		put(done, job);
@@ -385,11 +145,11 @@ run_records(struct spool_thread *t, struct list *records, struct list *done)
 
 	for (job = records->first; job != NULL && group.len < GROUP_MAX; job = job->next, n++)
 		buf_add(&group, job->text, job->len);
-	r = group.failed ? -ENOMEM : write_records(t, &group);
+	r = group.failed ? -ENOMEM : spool_files_records(&t->files, &group);
 	for (; r == 0 && n > 0; n--) {
 		job = take(records);
-		job->segment = t->segment;
-		job->off = t->records_len;
+		job->segment = t->files.segment;
+		job->off = t->files.records_len;
 		if (job->end != NULL)
 			buf_str(&ends, job->end);
 		put(done, job);
@@ -399,7 +159,7 @@ run_records(struct spool_thread *t, struct list *records, struct list *done)
 	 * need to wait for the disk.
 	 */
 	if (ends.len > 0 && !ends.failed)
-		write_journal(t, &ends, false);
+		spool_files_journal(&t->files, &ends, false);
 	buf_free(&group);
 	buf_free(&ends);
 	return r;
@@ -468,8 +228,7 @@ thread_main(void *arg)
 	for (struct spool_job *job; (job = take(&records)) != NULL; put(&done, job))
 		job->error = -failing;
 	give_back(t, &done, failing);
-	close_fd(&t->records_fd);
-	close_fd(&t->journal_fd);
+	spool_files_close(&t->files);
 	return NULL;
 }
 
@@ -547,11 +306,11 @@ spool_thread_start(struct spool_thread **out, sd_event *event, const char *dir, 
 	if (t == NULL)
 		return -ENOMEM;
 	t->owner = *owner;
-	t->segment = segment;
-	t->records_fd = t->journal_fd = -1;
+	t->files.segment = segment;
+	t->files.records_fd = t->files.journal_fd = -1;
 	t->in.last = &t->in.first;
 	t->out.last = &t->out.first;
-	str_copy(t->dir, sizeof(t->dir), dir);
+	str_copy(t->files.dir, sizeof(t->files.dir), dir);
 	pthread_mutex_init(&t->lock, NULL);
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);

@@ -5,9 +5,9 @@
  * the machine restarted, tokens. Skipped where PostgreSQL is not installed.
  *
  * links: featured/db/db.c featured/db/conn.c featured/db/schema.c featured/db/migrate.c
- * featured/db/spool.c featured/db/spool_line.c featured/db/spool_thread.c featured/db/spool_scan.c
- * featured/db/spool_drain.c featured/db/tokens.c featured/db/text.c featured/db/atomic.c
- * featured/call/cdr_names.c featured/reg/bindings.c featured/reg/bindings_db.c
+ * featured/db/spool.c featured/db/spool_line.c featured/db/spool_thread.c featured/db/spool_files.c
+ * featured/db/spool_scan.c featured/db/spool_drain.c featured/db/tokens.c featured/db/text.c
+ * featured/db/atomic.c featured/call/cdr_names.c featured/reg/bindings.c featured/reg/bindings_db.c
  * featured/reg/digest.c common/base/ckpt.c common/base/ckpt_file.c common/base/id.c
  * common/base/log.c common/base/clock.c common/base/str.c common/base/mem.c common/base/buf.c
  * libs: libpq jansson libcrypto
