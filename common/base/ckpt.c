@@ -84,6 +84,7 @@ int
 ckpt_claim(struct ckpt *ck, uint32_t slot)
 {
 	uint64_t step = GROW_BYTES / ck->stride, to;
+	off_t from = HEAD_LEN + (off_t)ck->claimed * (off_t)ck->stride;
 	int r;
 
 	if (slot < ck->claimed)
@@ -92,7 +93,8 @@ ckpt_claim(struct ckpt *ck, uint32_t slot)
 	if (to > ck->max)
 		to = ck->max;
 	do {
-		r = fallocate(ck->fd, 0, 0, (off_t)(HEAD_LEN + to * ck->stride));
+		/* Only what is new: going over what is there would cost as much as is there. */
+		r = fallocate(ck->fd, 0, from, (off_t)(HEAD_LEN + to * ck->stride) - from);
 	} while (r < 0 && errno == EINTR);
 	if (r < 0 && errno != EOPNOTSUPP)
 		return -errno;
