@@ -18,6 +18,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/base/clock.h"
 #include "common/base/mem.h"
 
 /* Which checkpoint ids are taken, and what each thread works on: slot + 1, or 0. */
@@ -128,6 +129,7 @@ ckpt_new(void)
 	if (ck == NULL)
 		return NULL;
 	ck->fd = ck->id = -1;
+	ck->opened_ms = clock_mono_ms();
 	for (int i = 0; i < OPEN_MAX; i++) {
 		uint32_t bit = UINT32_C(1) << i;
 
@@ -275,13 +277,21 @@ ckpt_enter(struct ckpt *ck, uint32_t slot)
 void
 ckpt_leave(struct ckpt *ck)
 {
-	uint32_t slot = working[ck->id];
+	uint32_t slot = working[ck->id], deaths;
+	_Atomic uint32_t *work;
 
 	if (slot == 0)
 		return;
 	order();
-	/* Worked on without dying: earlier deaths were not this record's fault. */
-	atomic_store_explicit(&slot_at(ck, slot - 1)->work, 0, memory_order_relaxed);
+	work = &slot_at(ck, slot - 1)->work;
+	deaths = atomic_load_explicit(work, memory_order_relaxed) >> 1;
+	/*
+	 * What kills us may come some harmless steps later: an earlier death is forgotten only when
+	 * this process has lasted.
+	 */
+	if (deaths > 0 && clock_mono_ms() - ck->opened_ms > LASTED_MS)
+		deaths = 0;
+	atomic_store_explicit(work, deaths << 1, memory_order_relaxed);
 	working[ck->id] = 0;
 }
 

@@ -9,8 +9,9 @@
  * record size is in the file: a newer daemon reads the older one's records, the added bytes at the
  * end as zeros (fields are only ever appended).
  *
- * A record that was being worked on (ckpt_enter) when the daemon died twice in a row is dropped at
- * the next open with a log line: one poisoned call cannot keep a daemon down.
+ * A record that was being worked on (ckpt_enter) when the daemon died, and again when the next one
+ * died within a minute, is dropped at the next open with a log line: one poisoned call cannot keep a
+ * daemon down.
  *
  * Slots are in 0 .. max-1. Not thread-safe for the same slot or for alloc/del; different threads
  * may put different slots.

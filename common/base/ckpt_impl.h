@@ -21,6 +21,7 @@
 #define LAYOUT		1			/* of this file's own structure */
 #define GROW_BYTES	(64 * 1024)		/* file space is claimed in such steps */
 #define DEATHS_MAX	2
+#define LASTED_MS	60000			/* up for longer: the last death is history */
 #define OPEN_MAX	16			/* checkpoints that one process may have open */
 
 struct head {
@@ -67,6 +68,7 @@ struct ckpt {
 	uint8_t		*state;			/* enum slot_state per slot */
 	uint32_t	*free;			/* stack of freed slots */
 	uint32_t	 nfree;
+	uint64_t	 opened_ms;		/* monotonic */
 	_Atomic uint32_t count;
 	struct log_bucket full;
 };

@@ -369,6 +369,9 @@ die_in(uint32_t slot)
 		ckpt_leave(ck);
 		ckpt_enter(ck, 1);
 		ckpt_leave(ck);
+		/* Some harmless steps first: they are no excuse. */
+		ckpt_enter(ck, 0);
+		ckpt_leave(ck);
 		if (slot != CKPT_NONE)
 			ckpt_enter(ck, slot);
 		kill(getpid(), SIGKILL);
