@@ -38,7 +38,8 @@ struct cached {
 };
 
 struct loader {
-	struct loader_conf	 conf;
+	struct loader_conf	 conf;		/* dirs are not used, but: */
+	char			**dirs;		/* ended by NULL */
 	pthread_t		 thread;
 	pthread_mutex_t		 lock;
 	pthread_cond_t		 come;
@@ -72,9 +73,9 @@ path_ok(const char *path)
 static bool
 find(const struct loader *l, const char *path, char *full, struct stat *st)
 {
-	for (size_t d = 0; d < l->conf.ndirs; d++) {
+	for (size_t d = 0; l->dirs[d] != NULL; d++) {
 		for (const char *const *e = extensions; *e != NULL; e++) {
-			if (str_format(full, PATH_LEN, "%s/%s%s", l->conf.dirs[d], path, *e) &&
+			if (str_format(full, PATH_LEN, "%s/%s%s", l->dirs[d], path, *e) &&
 			    stat(full, st) == 0 && S_ISREG(st->st_mode))
 				return true;
 		}
@@ -187,6 +188,28 @@ run(void *arg)
 	return NULL;
 }
 
+/* The thread's own copy: settings may be read again. */
+static bool
+copy_dirs(struct loader *l, const struct loader_conf *conf)
+{
+	if ((l->dirs = mem_new((conf->ndirs + 1) * sizeof(*l->dirs))) == NULL)
+		return false;
+	for (size_t i = 0; i < conf->ndirs; i++) {
+		if ((l->dirs[i] = mem_strdup(conf->dirs[i])) == NULL)
+			return false;
+	}
+	return true;
+}
+
+static void
+loader_free(struct loader *l)
+{
+	for (size_t i = 0; l->dirs != NULL && l->dirs[i] != NULL; i++)
+		free(l->dirs[i]);
+	free(l->dirs);
+	free(l);
+}
+
 int
 loader_start(struct loader **out, const struct loader_conf *conf)
 {
@@ -198,6 +221,10 @@ loader_start(struct loader **out, const struct loader_conf *conf)
 	if (l == NULL)
 		return -ENOMEM;
 	l->conf = *conf;
+	if (!copy_dirs(l, conf)) {
+		loader_free(l);
+		return -ENOMEM;
+	}
 	STAILQ_INIT(&l->waiting);
 	TAILQ_INIT(&l->cache);
 	pthread_mutex_init(&l->lock, NULL);
@@ -207,7 +234,7 @@ loader_start(struct loader **out, const struct loader_conf *conf)
 	r = pthread_create(&l->thread, NULL, run, l);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	if (r != 0) {
-		mem_free(&l);
+		loader_free(l);
 		return -r;
 	}
 	*out = l;
@@ -236,7 +263,7 @@ loader_stop(struct loader **pp)
 		forget(l, TAILQ_FIRST(&l->cache));
 	pthread_cond_destroy(&l->come);
 	pthread_mutex_destroy(&l->lock);
-	free(l);
+	loader_free(l);
 }
 
 int

@@ -123,19 +123,15 @@ start_workers(struct mediad *m)
 static void
 start_loader(struct mediad *m)
 {
-	/* Its directories are those of the start: the thread reads them without asking. */
 	struct loader_conf conf = {
-		.ndirs = m->settings.sounds.directories.n, .done = loaded, .arg = m
+		.dirs = (const char *const *)m->settings.sounds.directories.v,
+		.ndirs = m->settings.sounds.directories.n,
+		.cache_bytes = (size_t)m->settings.sounds.cache_mb << 20,
+		.done = loaded,
+		.arg = m,
 	};
-	const char **dirs = mem_must((conf.ndirs + 1) * sizeof(*dirs));
 	int r;
 
-	for (size_t i = 0; i < conf.ndirs; i++) {
-		if ((dirs[i] = mem_strdup(m->settings.sounds.directories.v[i])) == NULL)
-			fatal("out of memory");
-	}
-	conf.dirs = dirs;
-	conf.cache_bytes = (size_t)m->settings.sounds.cache_mb << 20;
 	if ((r = loader_start(&m->loader, &conf)) < 0)
 		fatal("cannot start the loader thread: %s", strerror(-r));
 }

@@ -168,6 +168,8 @@ kill_mediad(int sig)
 	kill(fx.pid, sig);
 	waitpid(fx.pid, &status, 0);
 	fx.pid = 0;
+	if (sig == SIGTERM && (!WIFEXITED(status) || WEXITSTATUS(status) != 0))
+		fail_msg("mediad ended with status %#x", (unsigned)status);
 }
 
 static int
