@@ -121,6 +121,9 @@ tell_acked(struct leg *leg, const struct ipc_view *sdp)
 {
 	struct msg_leg_acked m = { .leg = leg->id, .sdp = *sdp };
 
+	/* An ACK that answers nothing is sipd's own affair: telling it would wake featured once in each call for nothing. */
+	if (sdp->len == 0)
+		return;
 	leg->acked_untold = sipd.peer == NULL;
 	if (leg->acked_untold)
 		blob_set(&leg->acked, sdp->p, sdp->len);
