@@ -210,7 +210,7 @@ clean:					## removes the build directory
 
 help:					## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## */\1	/p' Makefile | expand -t 12
-	@sed -n 's/^#   \([A-Z]*=\)/  \1/p' Makefile
+	@sed -n 's/^#   \([A-Z_]*=\)/  \1/p' Makefile
 
 .PHONY: all tests check fuzz fuzz-build bench bench-tools lint fmt install clean help FORCE
 
