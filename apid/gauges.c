@@ -81,9 +81,21 @@ compare(const void *a, const void *b)
 	return r != 0 ? r : strcmp(x->name + nx, y->name + ny);
 }
 
+/* Has out this metric already? Then it was said by who knows better. */
+static bool
+told(const struct buf *out, const char *name, int n)
+{
+	char line[96];
+
+	str_format(line, sizeof(line), "# TYPE warden_%.*s ", n, name);
+	return out->data != NULL && strstr(out->data, line) != NULL;
+}
+
 void
 gauges_print(struct buf *out, struct gauges *g)
 {
+	bool skip = false;
+
 	if (g == NULL)
 		return;
 	qsort(g->g, g->n, sizeof(g->g[0]), compare);
@@ -93,9 +105,13 @@ gauges_print(struct buf *out, struct gauges *g)
 
 		if (before != NULL && str_eq(before->name, m->name))
 			continue;
-		if (before == NULL || (int)word(before->name) != n || strncmp(before->name, m->name, (size_t)n) != 0)
-			buf_fmt(out, "# TYPE warden_%.*s %s\n", n, m->name, m->counter ? "counter" : "gauge");
-		buf_fmt(out, "warden_%s %llu\n", m->name, (unsigned long long)m->value);
+		if (before == NULL || (int)word(before->name) != n || strncmp(before->name, m->name, (size_t)n) != 0) {
+			skip = told(out, m->name, n);
+			if (!skip)
+				buf_fmt(out, "# TYPE warden_%.*s %s\n", n, m->name, m->counter ? "counter" : "gauge");
+		}
+		if (!skip)
+			buf_fmt(out, "warden_%s %llu\n", m->name, (unsigned long long)m->value);
 	}
 }
 

@@ -14,7 +14,7 @@ struct gauges;
  */
 void gauges_add(struct gauges **g, const struct msg_gauge *m);
 
-/* Sorted, so that a metric's lines stand together as the format demands. g may be NULL. */
+/* Sorted, so that a metric's lines stand together as the format demands. A metric that out has already is left out. g may be NULL. */
 void gauges_print(struct buf *out, struct gauges *g);
 
 void gauges_free(struct gauges **g);
