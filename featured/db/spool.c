@@ -195,6 +195,26 @@ record_done(struct spool *s, const struct spool_job *job)
 }
 
 static void
+segment_removed(struct spool *s, const struct spool_job *job)
+{
+	struct segment **at = &s->segments, *g;
+
+	if (job->error < 0) {
+		/* Busy: a record has come meanwhile; it will be drained and removed with it. */
+		if (job->error != -EBUSY)
+			log_warning("a file of the spool cannot be removed",
+			    kv_s("why", strerror(-job->error)), kv_u("segment", job->segment));
+		return;
+	}
+	while (*at != NULL && (*at)->no < job->segment)
+		at = &(*at)->next;
+	if ((g = *at) == NULL || g->no != job->segment)
+		return;
+	*at = g->next;
+	free(g);
+}
+
+static void
 on_done(void *arg, struct spool_job *job)
 {
 	struct spool *s = arg;
@@ -217,9 +237,7 @@ on_done(void *arg, struct spool_job *job)
 		drain_read_done(s, job);
 		break;
 	case SPOOL_JOB_REMOVE:
-		if (job->error < 0 && job->error != -EBUSY)
-			log_warning("a file of the spool cannot be removed",
-			    kv_s("why", strerror(-job->error)), kv_u("segment", job->segment));
+		segment_removed(s, job);
 		break;
 	case SPOOL_JOB_ASIDE:
 		s->queued_bytes -= job->len;
@@ -253,6 +271,7 @@ on_tick(sd_event_source *source, uint64_t usec, void *arg)
 
 	if (s->journal_bad)
 		spool_replace_journal(s);
+	drain_idle(s);
 	if (s->open != NULL && (job = spool_job_new(SPOOL_JOB_TOUCH)) != NULL)
 		spool_thread_do(s->thread, job);
 	sd_event_source_set_time(source, usec + TICK_US);

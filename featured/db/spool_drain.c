@@ -262,15 +262,21 @@ finish_segment(struct spool *s)
 		return false;
 	if (!job_for(s, SPOOL_JOB_REMOVE, g, g->len, 0))
 		return false;
-	/*
-	 * Being written meanwhile, it is longer than we know and stays (EBUSY): forgetting it is
-	 * made good by its next record.
-	 */
+	/* Its removal is not certain: it may be longer by now than we know (EBUSY). */
 	if (last)
 		return false;
 	s->segments = g->next;
 	free(g);
 	return true;
+}
+
+void
+drain_idle(struct spool *s)
+{
+	const struct segment *g = s->segments;
+
+	if (g != NULL && g->next == NULL && g->off == g->len && s->drain.up)
+		job_for(s, SPOOL_JOB_REMOVE, g, g->len, 0);
 }
 
 static void
