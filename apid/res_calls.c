@@ -136,6 +136,12 @@ res_call_start(struct request *req)
 		request_ask(req, MSG_call_start, &start, on_started);
 }
 
+void
+res_v1_call_start(struct request *req)
+{
+	res_call_start(req);
+}
+
 static void
 on_done(void *arg, const struct ipc_msg *reply)
 {
