@@ -18,6 +18,7 @@ on_up(void *arg, struct ipc_peer *peer)
 {
 	(void)arg;
 	sipd.peer = peer;
+	overload_reset();
 	log_info("connected to featured", kv_u("epoch", ipc_peer_epoch(peer)));
 	resync();
 }
@@ -46,8 +47,7 @@ taken(struct leg *leg)
 {
 	if (leg->taken)
 		return;
-	if (leg->offered_us != 0)
-		overload_latency(clock_mono_us() - leg->offered_us);
+	overload_heard(leg->offered_us);
 	leg->taken = true;
 	if (leg->phase == PHASE_OFFERED)
 		leg->give_up_at = 0;

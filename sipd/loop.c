@@ -87,7 +87,6 @@ end_of_turn(struct sipd *s, su_root_t *root)
 	if (s->draining)
 		return;
 	s->draining = true;
-	overload_turn();
 	/* The cheap way first: the flush by itself needs no turn of sd-event's. */
 	if (s->peer != NULL && ipc_queued(s->peer) > 0)
 		ipc_flush(s->peer);

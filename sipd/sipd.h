@@ -66,6 +66,17 @@ struct sipd_count {
 	uint64_t unsaved;		/* legs for which the checkpoint had no room */
 };
 
+struct overload {
+	int		 fds[SIPD_BINDS_MAX];	/* our UDP sockets */
+	unsigned	 nfds;
+	unsigned	 waiting;	/* legs offered to featured that it has not taken */
+	uint64_t	 heard_us;	/* when it last took one, or the first of waiting was offered */
+	uint64_t	 late_us;	/* moving average of its time to do so */
+	uint64_t	 looked_us;
+	bool		 shedding;
+	struct log_bucket bucket;
+};
+
 struct sipd {
 	struct daemon		 d;
 	struct sipd_settings	 set;
@@ -97,6 +108,7 @@ struct sipd {
 	sip_user_agent_t	*user_agent;
 	sip_content_type_t	*sdp_type;
 
+	struct overload		 overload;
 	struct sipd_count	 count;
 	struct log_bucket	 noise;		/* lines that strangers can provoke */
 	sd_event_source		*stats_timer;
@@ -115,11 +127,13 @@ void loop_done(void);
 int stats_init(void);
 
 /* overload.c */
+void overload_init(void);	/* after stack_init() */
 /* Should a new INVITE be turned away now? Cheap: called before any state is made. Returns seconds for Retry-After, 0: let it in. */
 unsigned overload_refuse(void);
-/* featured's time to take a leg, fed by leg_taken and the like. */
-void overload_latency(uint64_t us);
-/* A look at the loop and the socket's queue; called at each end of turn. */
-void overload_turn(void);
+/* A leg was offered to featured; featured has taken or refused it (offered_us: when it was offered, 0 not known). */
+void overload_offered(void);
+void overload_heard(uint64_t offered_us);
+/* The connection to featured is new. */
+void overload_reset(void);
 
 #endif

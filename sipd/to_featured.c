@@ -95,6 +95,7 @@ tell_offered(struct leg *leg)
 	if (invite_sdp(&m.sdp, sip) != 0)
 		m.sdp = nothing;
 	leg->offered_us = clock_mono_us();
+	overload_offered();
 	ipc_send(sipd.peer, MSG_leg_offered, &m);
 	msg_destroy(msg);
 }
