@@ -179,7 +179,7 @@ open_parts(struct featured *f)
 	struct settings *s = &f->settings;
 	sd_event *event = f->d.event;
 
-	must(auth_new(&f->auth, s), "prepare authentication");
+	must(auth_new(&f->auth, s, f->d.own_dir), "prepare authentication");
 	must(bindings_open(&f->bindings, event, f->d.own_dir, s), "open the bindings");
 	must(registrar_new(&f->registrar, s, f->auth, f->bindings), "make the registrar");
 	must(db_open(&f->db, event, s), "prepare the database connection");

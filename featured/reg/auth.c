@@ -126,7 +126,7 @@ auth_settings(struct auth *auth, const struct settings *settings)
 }
 
 int
-auth_new(struct auth **out, const struct settings *settings)
+auth_new(struct auth **out, const struct settings *settings, const char *own_dir)
 {
 	struct auth *auth = mem_new(sizeof(*auth));
 	uint8_t random[32];
@@ -134,7 +134,7 @@ auth_new(struct auth **out, const struct settings *settings)
 
 	if (auth == NULL)
 		return -ENOMEM;
-	if ((r = digest_init()) < 0 || (r = nonces_new(&auth->nonces)) < 0) {
+	if ((r = digest_init()) < 0 || (r = nonces_new(&auth->nonces, own_dir)) < 0) {
 		auth_free(&auth);
 		return r;
 	}

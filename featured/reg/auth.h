@@ -54,8 +54,11 @@ struct auth_verdict {
 	bool		 stale;
 };
 
-/* settings: the prepared ones, constant until auth_settings(). Returns 0 or -errno. */
-int auth_new(struct auth **out, const struct settings *settings);
+/*
+ * settings: the prepared ones, constant until auth_settings(). own_dir: where nonces are kept over
+ * a restart; NULL: not at all. Returns 0 or -errno.
+ */
+int auth_new(struct auth **out, const struct settings *settings, const char *own_dir);
 void auth_free(struct auth **auth);
 /* After a reload. */
 void auth_settings(struct auth *auth, const struct settings *settings);

@@ -22,13 +22,17 @@ struct nonces;
 
 enum nonce_state {
 	NONCE_GOOD,
-	/* not made by this process for this source: nobody can tell what it is worth */
+	/* not made by us for this source: nobody can tell what it is worth */
 	NONCE_FOREIGN,
 	NONCE_EXPIRED,
 	NONCE_REPLAYED,
 };
 
-int nonces_new(struct nonces **out);	/* 0 or -errno */
+/*
+ * dir: the key and the used ones are kept in dir/nonces, so that phones notice no restart and
+ * nothing can be replayed after one; NULL: in memory only. Returns 0 or -errno.
+ */
+int nonces_new(struct nonces **out, const char *dir);
 void nonces_free(struct nonces **n);
 
 /* text has NONCE_TEXT_LEN + 1 bytes. ip: the source without port. */

@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/base/str.h"
@@ -25,6 +26,7 @@
 #define NOW UINT64_C(1795464791060)
 #define PHONE "192.0.2.7:5060"
 
+static const char *own_dir;
 static struct settings settings;
 static struct extension alice;
 static char *allowed[] = { "198.51.100.0/24", "2001:db8:1::1" };
@@ -50,7 +52,7 @@ set_up(struct auth **auth)
 	settings.security.ban_duration_s = 300;
 	settings.security.nonce_lifetime_s = 300;
 	settings.security.allow = (struct conf_strs){ .v = allowed, .n = 2 };
-	assert_int_equal(auth_new(auth, &settings), 0);
+	assert_int_equal(auth_new(auth, &settings, own_dir), 0);
 }
 
 /* What a phone would send; strings are static. */
@@ -195,7 +197,7 @@ nonces_age(void **state)
 	assert_true(v.stale);
 	elsewhere.source = "192.0.2.7:61234";
 	assert_int_equal(answer(auth, &elsewhere, c.nonce, NOW + 1).result, AUTH_OK);
-	/* After a restart the key is another. */
+	/* Without a place to keep it, the key is another after a restart. */
 	c = ask(auth, PHONE, NOW);
 	set_up(&later);
 	v = answer(later, &plain, c.nonce, NOW + 1);
@@ -261,7 +263,7 @@ memory_is_bounded(void **state)
 	struct nonces *n;
 
 	(void)state;
-	assert_int_equal(nonces_new(&n), 0);
+	assert_int_equal(nonces_new(&n, NULL), 0);
 	nonce_make(n, "192.0.2.7", NOW, first);
 	assert_int_equal(nonce_use(n, first, 1, NOW, 300000), NONCE_GOOD);
 	for (unsigned i = 0; i < NONCE_MEMORY + 100; i++) {
@@ -274,6 +276,48 @@ memory_is_bounded(void **state)
 	assert_int_equal(nonce_use(n, first, 1, NOW + 700, 300000), NONCE_EXPIRED);
 	assert_int_equal(nonce_use(n, text, 1, NOW + 700, 300000), NONCE_REPLAYED);
 	nonces_free(&n);
+}
+
+/* A restart of ours: no phone notices, and what was used stays used. */
+static void
+restarts(void **state)
+{
+	struct auth_verdict fresh, used;
+	struct phone p = plain;
+	struct auth *auth;
+	char path[300];
+	FILE *f;
+
+	(void)state;
+	own_dir = getenv("TMPDIR");
+	set_up(&auth);
+	fresh = ask(auth, PHONE, NOW);
+	used = ask(auth, PHONE, NOW);
+	assert_int_equal(answer(auth, &p, used.nonce, NOW).result, AUTH_OK);
+	auth_free(&auth);
+	set_up(&auth);
+	assert_int_equal(answer(auth, &p, used.nonce, NOW + 1).result, AUTH_CHALLENGE);
+	assert_int_equal(answer(auth, &p, fresh.nonce, NOW + 1).result, AUTH_OK);
+	p.nc = "00000002";
+	assert_int_equal(answer(auth, &p, used.nonce, NOW + 1).result, AUTH_OK);
+	auth_free(&auth);
+	/* A file that is not ours begins anew. */
+	str_format(path, sizeof(path), "%s/nonces", own_dir);
+	f = fopen(path, "r+");
+	assert_non_null(f);
+	fputs("something else", f);
+	fclose(f);
+	set_up(&auth);
+	fresh = answer(auth, &plain, fresh.nonce, NOW + 1);
+	assert_int_equal(fresh.result, AUTH_CHALLENGE);
+	assert_true(fresh.stale);
+	auth_free(&auth);
+	/* Nowhere to keep it: in memory. */
+	own_dir = "/nonexistent";
+	set_up(&auth);
+	assert_int_equal(answer(auth, &plain, ask(auth, PHONE, NOW).nonce, NOW).result, AUTH_OK);
+	auth_free(&auth);
+	own_dir = NULL;
 }
 
 static void
@@ -418,6 +462,7 @@ main(void)
 		cmocka_unit_test(nonces_age),
 		cmocka_unit_test(nothing_is_replayed),
 		cmocka_unit_test(memory_is_bounded),
+		cmocka_unit_test(restarts),
 		cmocka_unit_test(wrong_ones_are_banned),
 		cmocka_unit_test(who_is_not_banned),
 		cmocka_unit_test(odd_credentials),

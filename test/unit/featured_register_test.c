@@ -130,7 +130,7 @@ set_up(void **state)
 	str_format(path, sizeof(path), "%s/bindings.ckpt", dir);
 	remove(path);
 	cseq = 0;
-	assert_int_equal(auth_new(&auth, &settings), 0);
+	assert_int_equal(auth_new(&auth, &settings, NULL), 0);
 	assert_int_equal(bindings_open(&bindings, NULL, dir, &settings), 0);
 	assert_int_equal(registrar_new(&registrar, &settings, auth, bindings), 0);
 	return 0;
