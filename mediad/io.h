@@ -64,6 +64,12 @@ int io_attach(struct io *io, struct io_port *port, void *arg, unsigned tag);
 void io_detach(struct io *io, struct io_port *port);
 
 /*
+ * The same for a port that nobody will use again: its descriptor is closed, io_port_close() is
+ * left.
+ */
+void io_retire(struct io *io, struct io_port *port);
+
+/*
  * Sends len octets to `to` (NULL: the port is connected). The octets are sent, or copied, before
  * io_wait() is called again, and must stay as they are until then or until io_flush() or the
  * callback's return.

@@ -27,7 +27,6 @@
 #define GATHER_PACKETS	24		/* what a sleep should bring */
 #define RATE_WINDOW_US	20000
 /* more than a second of G.711, with the kernel's own overhead */
-#define RCVBUF		(128 * 1024)
 
 struct io_port {
 	void		*arg;
@@ -62,7 +61,7 @@ int
 io_port_open(struct io_port **out, const union addr *local)
 {
 	struct io_port *port;
-	int fd, on = 1, size = RCVBUF, error;
+	int fd, on = 1, error;
 
 	*out = NULL;
 	fd = socket(local->sa.sa_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -70,7 +69,10 @@ io_port_open(struct io_port **out, const union addr *local)
 		return -errno;
 	if (local->sa.sa_family == AF_INET6)
 		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
-	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+	/*
+	 * The default receive buffer (200 KB) is more than a second of G.711: not worth a system
+	 * call.
+	 */
 	if (bind(fd, &local->sa, addr_len(local)) == -1) {
 		error = errno;
 		close(fd);
@@ -90,7 +92,8 @@ io_port_close(struct io_port **port)
 {
 	if (*port == NULL)
 		return;
-	close((*port)->fd);
+	if ((*port)->fd != -1)
+		close((*port)->fd);
 	mem_free(port);
 }
 
@@ -171,16 +174,32 @@ io_attach(struct io *io, struct io_port *port, void *arg, unsigned tag)
 	return epoll_ctl(io->ep, EPOLL_CTL_ADD, port->fd, &ev) == -1 ? -errno : 0;
 }
 
-void
-io_detach(struct io *io, struct io_port *port)
+/* It is ready no more, if it was. */
+static void
+forget(struct io *io, struct io_port *port)
 {
-	io_flush(io);
-	epoll_ctl(io->ep, EPOLL_CTL_DEL, port->fd, NULL);
 	for (int i = 0; i < io->nready; i++) {
 		if (io->events[i].data.ptr == port)
 			io->events[i].data.ptr = NULL;
 	}
 	port->arg = NULL;
+}
+
+void
+io_detach(struct io *io, struct io_port *port)
+{
+	io_flush(io);
+	epoll_ctl(io->ep, EPOLL_CTL_DEL, port->fd, NULL);
+	forget(io, port);
+}
+
+void
+io_retire(struct io *io, struct io_port *port)
+{
+	io_flush(io);
+	close(port->fd);	/* leaves the epoll set by that */
+	port->fd = -1;
+	forget(io, port);
 }
 
 /*

@@ -67,6 +67,26 @@ on_events(sd_event_source *source, int fd, uint32_t revents, void *arg)
 	return 0;
 }
 
+/* Some worker has work: not before the turn is over, so that it wakes once for all of it. */
+static void
+work(void *arg)
+{
+	struct mediad *m = arg;
+
+	sd_event_source_set_enabled(m->wake, SD_EVENT_ONESHOT);
+}
+
+static int
+on_wake(sd_event_source *source, void *arg)
+{
+	struct mediad *m = arg;
+
+	(void)source;
+	for (unsigned i = 0; i < m->nworkers; i++)
+		worker_wake(&m->workers[i]);
+	return 0;
+}
+
 static int
 on_gauges(sd_event_source *source, uint64_t usec, void *arg)
 {
@@ -107,6 +127,8 @@ start_workers(struct mediad *m)
 		.streams = m->streams_ck,
 		.events = &m->events,
 		.events_fd = m->events_fd,
+		.work = work,
+		.work_arg = m,
 		.silent_ms = (uint32_t)m->settings.server.silence_s * 1000,
 	};
 	unsigned n = m->settings.server.workers > 0 ? (unsigned)m->settings.server.workers
@@ -154,6 +176,9 @@ open_events(struct mediad *m)
 	if (m->events_fd == -1)
 		fatal("eventfd: %s", strerror(errno));
 	if ((r = sd_event_add_io(m->daemon.event, NULL, m->events_fd, EPOLLIN, on_events, m)) < 0 ||
+	    (r = sd_event_add_defer(m->daemon.event, &m->wake, on_wake, m)) < 0 ||
+	    (r = sd_event_source_set_priority(m->wake, SD_EVENT_PRIORITY_NORMAL + 5)) < 0 ||
+	    (r = sd_event_source_set_enabled(m->wake, SD_EVENT_OFF)) < 0 ||
 	    (r = sd_event_add_time_relative(m->daemon.event, &m->gauges, CLOCK_MONOTONIC, GAUGES_US,
 	         0, on_gauges, m)) < 0)
 		fatal("event loop: %s", strerror(-r));

@@ -35,6 +35,7 @@ struct mediad {
 	struct queue		 events;	/* of workers and the loader */
 	int			 events_fd;
 	struct loader		*loader;
+	sd_event_source		*wake;		/* wakes workers at the end of a turn */
 	sd_event_source		*gauges;
 	struct stats_wait	*stats_waits;	/* media_stats_get on their way */
 	uint32_t		 stats_tag;

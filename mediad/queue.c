@@ -70,3 +70,14 @@ queue_pop(struct queue *q, void *item)
 	pthread_mutex_unlock(&q->lock);
 	return got;
 }
+
+bool
+queue_empty(struct queue *q)
+{
+	bool empty;
+
+	pthread_mutex_lock(&q->lock);
+	empty = q->count == 0;
+	pthread_mutex_unlock(&q->lock);
+	return empty;
+}

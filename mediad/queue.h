@@ -27,5 +27,6 @@ int queue_push(struct queue *q, const void *item);
 
 /* Copies the oldest one out. Returns false when there is none. */
 bool queue_pop(struct queue *q, void *item);
+bool queue_empty(struct queue *q);
 
 #endif

@@ -34,9 +34,9 @@ session_save(struct mediad *m, const struct session *s)
 }
 
 void
-session_configure(struct session *s)
+session_configure(struct session *s, bool can_wait)
 {
-	struct cmd cmd = { .type = CMD_CONFIGURE, .stream = s->stream };
+	struct cmd cmd = { .type = CMD_CONFIGURE, .stream = s->stream, .can_wait = can_wait };
 
 	cmd.u.conf.now = s->rec.sdp.now;
 	cmd.u.conf.negotiated = s->rec.sdp.negotiated;
@@ -176,7 +176,7 @@ session_answer(struct mediad *m, const struct msg_media_answer *msg, const char 
 	if ((r = sdp_take_answer(&s->rec.sdp, &sdp, reason)) != 0)
 		return r;
 	session_save(m, s);
-	session_configure(s);
+	session_configure(s, false);
 	return 0;
 }
 
@@ -199,7 +199,7 @@ session_make_answer(struct mediad *m, uint64_t id, uint64_t like, char *out, siz
 	}
 	*len = (size_t)n;
 	session_save(m, s);
-	session_configure(s);
+	session_configure(s, false);
 	return 0;
 }
 
@@ -232,7 +232,7 @@ session_make_offer(struct mediad *m, const struct msg_media_make_offer *msg, cha
 	}
 	*len = (size_t)n;
 	session_save(m, s);
-	session_configure(s);
+	session_configure(s, true);	/* nothing is agreed by it */
 	return 0;
 }
 

@@ -13,7 +13,7 @@ int session_new(struct mediad *m, uint64_t id, uint64_t call, const union addr *
     const union addr *like, struct session **out, const char **reason);
 
 /* Tells the worker what is agreed. */
-void session_configure(struct session *s);
+void session_configure(struct session *s, bool can_wait);
 
 /*
  * To another worker, if it is not there already. Waits for its worker to let go: a millisecond or

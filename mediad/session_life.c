@@ -27,7 +27,7 @@ worker_of(struct mediad *m, uint64_t call)
 static void
 give_to_worker(struct session *s)
 {
-	struct cmd cmd = { .type = CMD_ADD, .stream = s->stream };
+	struct cmd cmd = { .type = CMD_ADD, .stream = s->stream, .can_wait = true };
 
 	worker_cmd(s->worker, &cmd);
 }
@@ -144,6 +144,7 @@ session_move(struct session *s, struct worker *to)
 	sem_init(&done, 0, 0);
 	cmd.u.done = &done;
 	worker_cmd(s->worker, &cmd);
+	worker_wake(s->worker);
 	while (sem_wait(&done) == -1 && errno == EINTR)
 		;
 	sem_destroy(&done);
@@ -178,6 +179,7 @@ session_close(struct mediad *m, uint64_t id, bool *closing)
 	}
 	s->closing = true;
 	cmd.stream = s->stream;
+	cmd.can_wait = port_line_used(m->ports) < port_line_total(m->ports) / 10 * 9;
 	worker_cmd(s->worker, &cmd);
 	return true;
 }
@@ -254,7 +256,7 @@ set_going(struct mediad *m, struct session *s)
 		/* of one call, or moved there: together, in any case */
 		s->worker = peer->worker;
 	give_to_worker(s);
-	session_configure(s);
+	session_configure(s, false);
 	if (s->rec.echo) {
 		cmd.type = CMD_ECHO;
 		cmd.u.on = true;
@@ -338,6 +340,8 @@ session_restore(struct mediad *m)
 	}
 	HASH_ITER(hh, m->sessions, s, next)
 		connect_again(m, s);
+	for (unsigned i = 0; i < m->nworkers; i++)
+		worker_wake(&m->workers[i]);
 	if (m->sessions != NULL || lost > 0)
 		log_info("sessions taken up", kv_u("sessions", HASH_COUNT(m->sessions)),
 		    kv_u("lost", lost));

@@ -57,10 +57,7 @@ struct loader_result {
 	struct sound	*sound;		/* the receiver's reference; NULL: failed */
 };
 
-/*
- * dirs: searched in order, kept by reference for the loader's life. done is called on the loader's
- * thread.
- */
+/* dirs: searched in order, copied. done is called on the loader's thread. */
 struct loader_conf {
 	const char *const	*dirs;
 	size_t			 ndirs;

@@ -125,12 +125,12 @@ do_add(struct worker *w, struct stream *s)
 }
 
 static void
-take_out(struct worker *w, struct stream *s)
+take_out(struct worker *w, struct stream *s, void (*leave)(struct io *, struct io_port *))
 {
 	unlink_peer(s);
-	io_detach(w->io, s->rtp);
+	leave(w->io, s->rtp);
 	if (s->rtcp != NULL)
-		io_detach(w->io, s->rtcp);
+		leave(w->io, s->rtcp);
 	LIST_REMOVE(s, slice);
 	w->nstreams--;
 }
@@ -143,7 +143,7 @@ do_remove(struct worker *w, struct stream *s, uint64_t now_us)
 	end_play(w, s, MEDIA_PLAYED_STOPPED);
 	if (s->rtcp_sent > 0)
 		stream_rtcp_send(w, s, true, now_us);
-	take_out(w, s);
+	take_out(w, s, io_retire);
 	stream_stats(s, &ev.stats);
 	worker_event(w, &ev);
 }
@@ -153,7 +153,7 @@ do_detach(struct worker *w, struct stream *s, sem_t *done)
 {
 	if (s->play != 0)
 		LIST_REMOVE(s, playing);
-	take_out(w, s);
+	take_out(w, s, io_detach);
 	sem_post(done);
 }
 
@@ -284,6 +284,17 @@ slice(struct worker *w, uint64_t now_us)
 	publish(w);
 }
 
+/*
+ * Nothing will wake the thread but the main thread: says so, and then looks once more. Who pushes a
+ * command after that look sees asleep, so no command is left lying.
+ */
+static bool
+may_sleep(struct worker *w)
+{
+	atomic_store(&w->asleep, true);
+	return queue_empty(&w->cmds);
+}
+
 static void *
 run(void *arg)
 {
@@ -294,7 +305,10 @@ run(void *arg)
 		until_us = w->nstreams > 0 ? w->slice_due_us : 0;
 		if (w->tick_due_us != 0 && (until_us == 0 || w->tick_due_us < until_us))
 			until_us = w->tick_due_us;
+		if (until_us == 0 && !may_sleep(w))
+			until_us = 1;
 		now_us = io_wait(w->io, until_us);
+		atomic_store(&w->asleep, false);
 		run_cmds(w, now_us);	/* first: what featured was told as done is done */
 		io_read(w->io, now_us);
 		while (w->tick_due_us != 0 && now_us >= w->tick_due_us)
@@ -338,6 +352,7 @@ worker_stop(struct worker *w)
 	struct cmd cmd = { .type = CMD_STOP };
 
 	worker_cmd(w, &cmd);
+	worker_wake(w);
 	pthread_join(w->thread, NULL);
 	io_free(&w->io);
 	queue_destroy(&w->cmds);
@@ -346,10 +361,21 @@ worker_stop(struct worker *w)
 void
 worker_cmd(struct worker *w, const struct cmd *cmd)
 {
-	int r;
-
-	while ((r = queue_push(&w->cmds, cmd)) < 0)
-		usleep(200);
-	if (r == 1)
+	while (queue_push(&w->cmds, cmd) < 0) {
 		io_wake(w->io);
+		usleep(200);
+	}
+	if ((cmd->can_wait && !atomic_load(&w->asleep)) || w->wake_due)
+		return;
+	w->wake_due = true;
+	if (w->conf.work != NULL)
+		w->conf.work(w->conf.work_arg);
+}
+
+void
+worker_wake(struct worker *w)
+{
+	if (w->wake_due)
+		io_wake(w->io);
+	w->wake_due = false;
 }

@@ -53,6 +53,7 @@ struct cmd {
 		uint32_t	 tag;		/* CMD_STATS: given back */
 		sem_t		*done;
 	} u;
+	bool		 can_wait;	/* a tenth of a second */
 };
 
 enum ev_type {
@@ -91,6 +92,9 @@ struct worker_conf {
 	struct ckpt	*streams;	/* shared; each stream has its slot */
 	struct queue	*events;
 	int		 events_fd;	/* eventfd: woken when events was empty */
+	/* Main thread: a worker has work; call worker_wake() when the turn of the loop ends. */
+	void		(*work)(void *arg);
+	void		*work_arg;
 	uint32_t	 silent_ms;	/* when to tell of a far end that stopped; 0 never */
 };
 
@@ -101,6 +105,8 @@ struct worker {
 	struct worker_conf	 conf;
 	struct io		*io;
 	struct queue		 cmds;
+	bool			 wake_due;	/* main thread: commands that cannot wait */
+	atomic_bool		 asleep;	/* until somebody wakes it */
 	struct stream_list	 slices[WORKER_SLICES];
 	struct stream_list	 playing;
 	uint64_t		 nstreams;
@@ -123,9 +129,12 @@ void worker_stop(struct worker *w);
 
 /*
  * Main thread: hands over a command (copied). Waits a little when the queue is full; the worker
- * always empties it.
+ * always empties it. The worker is woken at the end of the loop's turn; for commands that can wait
+ * (can_wait) not even then, but it looks every tenth of a second: waking a thread costs more than
+ * all that it does then.
  */
 void worker_cmd(struct worker *w, const struct cmd *cmd);
+void worker_wake(struct worker *w);
 
 /* Worker thread: an event to the main thread. */
 void worker_event(struct worker *w, const struct ev *ev);

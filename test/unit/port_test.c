@@ -129,6 +129,6 @@ main(void)
 		cmocka_unit_test(queue_keeps_order_and_bound),
 	};
 
-	first = (uint16_t)(20000 + getpid() % 10000 * 2);
+	first = (uint16_t)(12000 + getpid() % 1000 * 20);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
