@@ -48,6 +48,7 @@ send_item(struct featured *f, const struct out_item *item)
 		ipc_send(peer_of(f, IPC_MEDIAD), item->type, item->body);
 		break;
 	case OUT_CDR_INTENT:
+	case OUT_CDR_ANSWERED:
 		spool_intent(f->spool, item->body);
 		break;
 	case OUT_CDR_FINAL:

@@ -153,9 +153,15 @@ call_app_done(struct core *core, struct call *call, enum outcome outcome, uint16
 void
 call_answered(struct core *core, struct call *call, uint64_t at_ms)
 {
+	struct cdr cdr;
+
 	if (call->r.answer_ms != 0)
 		return;
 	call->r.answer_ms = at_ms != 0 ? at_ms : core->real_ms;
+	/* Should the machine die in the call, its record can still say that it was answered. */
+	cdr_fill(core, call, &cdr);
+	cdr.trace = NULL;
+	out_cdr(core->out, OUT_CDR_ANSWERED, &cdr);
 	core->stats.answered_calls++;
 	call_set_state(core, call, CALL_CONNECTED);
 	if (core->settings->features.max_call_duration_s > 0)

@@ -16,6 +16,7 @@ enum out_kind {
 	OUT_SIPD,	/* message type with body to sipd */
 	OUT_MEDIAD,
 	OUT_CDR_INTENT,	/* body is a struct cdr */
+	OUT_CDR_ANSWERED,	/* the same, once the call is answered */
 	OUT_CDR_FINAL,
 };
 

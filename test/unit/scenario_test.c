@@ -226,6 +226,8 @@ keep_output(struct run *run)
 		const struct cdr *cdr = item->body;
 
 		buf_reset(&text);
+		if (item->kind == OUT_CDR_ANSWERED)
+			continue;	/* the intent once more */
 		if (item->kind == OUT_CDR_INTENT || item->kind == OUT_CDR_FINAL) {
 			run->last_call = cdr->call;
 			buf_fmt(&text, "%s from=%s to=%s",
