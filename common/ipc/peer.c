@@ -17,6 +17,12 @@
 #include "common/base/str.h"
 #include "common/ipc/peer_impl.h"
 
+/*
+ * Those with something to send. What the messages of a turn make us say goes out right behind them (on_io); what comes from elsewhere, a timer
+ * say, by the defer source, which costs a turn of the loop of its own.
+ */
+static TAILQ_HEAD(, ipc_peer) waiting = TAILQ_HEAD_INITIALIZER(waiting);
+
 /* How many batches are read before other work of the loop gets its turn. */
 #define BATCHES_A_TURN 4
 
@@ -32,6 +38,25 @@ struct batch {
 	struct iovec		iov[IPC_BATCH];
 	struct mmsghdr		msg[IPC_BATCH];
 };
+
+static void
+wait_begin(struct ipc_peer *peer)
+{
+	if (peer->waiting)
+		return;
+	peer->waiting = true;
+	TAILQ_INSERT_TAIL(&waiting, peer, wait);
+	sd_event_source_set_enabled(peer->flush, SD_EVENT_ONESHOT);
+}
+
+static void
+wait_end(struct ipc_peer *peer)
+{
+	if (!peer->waiting)
+		return;
+	peer->waiting = false;
+	TAILQ_REMOVE(&waiting, peer, wait);
+}
 
 static void
 packet_free(struct ipc_packet *packet)
@@ -58,6 +83,7 @@ ipc_unref(struct ipc_peer **pp)
 	*pp = NULL;
 	if (peer == NULL || --peer->refs > 0)
 		return;
+	wait_end(peer);
 	while ((packet = STAILQ_FIRST(&peer->queue)) != NULL) {
 		STAILQ_REMOVE_HEAD(&peer->queue, next);
 		packet_free(packet);
@@ -187,6 +213,7 @@ ipc_flush(struct ipc_peer *peer)
 			continue;
 		if (sent < 0 && (errno == EAGAIN || errno == ENOBUFS)) {
 			set_blocked(peer, true);
+			wait_end(peer);
 			return;
 		}
 		if (sent < 0) {
@@ -202,6 +229,7 @@ ipc_flush(struct ipc_peer *peer)
 	}
 	if (peer != NULL && !peer->dead) {
 		set_blocked(peer, false);
+		wait_end(peer);
 		/* Whoever flushes by hand spares the loop its turn for it. */
 		sd_event_source_set_enabled(peer->flush, SD_EVENT_OFF);
 	}
@@ -213,6 +241,7 @@ on_flush(sd_event_source *source, void *arg)
 	struct ipc_peer *peer = arg;
 
 	(void)source;
+	wait_end(peer);
 	if (peer->dead)
 		finish(peer);
 	else if (!peer->blocked)
@@ -243,8 +272,8 @@ ipc_post(struct ipc_peer *peer, uint16_t type, uint8_t flags, uint32_t id, const
 	packet->len = (size_t)len;
 	packet->fd = fd;
 	STAILQ_INSERT_TAIL(&peer->queue, packet, next);
-	if (peer->queued++ == 0)
-		sd_event_source_set_enabled(peer->flush, SD_EVENT_ONESHOT);
+	peer->queued++;
+	wait_begin(peer);
 	return 0;
 }
 
@@ -412,6 +441,20 @@ read_batch(struct ipc_peer *peer, struct batch *b)
 	return peer->dead ? 0 : n;
 }
 
+/* What the messages just read made us say, to whomever. */
+static void
+flush_waiting(void)
+{
+	struct ipc_peer *peer, *next;
+
+	for (peer = TAILQ_FIRST(&waiting); peer != NULL; peer = next) {
+		next = TAILQ_NEXT(peer, wait);
+		if (!peer->dead && !peer->blocked)
+			ipc_flush(peer);
+		wait_end(peer);
+	}
+}
+
 static int
 on_io(sd_event_source *source, int fd, uint32_t revents, void *arg)
 {
@@ -427,6 +470,7 @@ on_io(sd_event_source *source, int fd, uint32_t revents, void *arg)
 	if (revents & (EPOLLIN | EPOLLHUP | EPOLLERR))
 		for (int i = 0; i < BATCHES_A_TURN && !peer->dead && read_batch(peer, batch) == IPC_BATCH; i++)
 			continue;
+	flush_waiting();
 	ipc_unref(&peer);
 	return 0;
 }

@@ -2,8 +2,8 @@
 /*
  * Connections between daemons: AF_UNIX SOCK_SEQPACKET, hello, permissions, requests with deadlines, bounded queues, reconnection for ever.
  *
- * featured listens (ipc_listen), the others connect (ipc_connect). What is sent during a turn of the loop goes out at its end in one
- * system call (sd_event defer source); ipc_flush() sends at once. A peer that breaks a rule (unknown number, wrong
+ * featured listens (ipc_listen), the others connect (ipc_connect). What is sent while messages are read goes out right behind them, what is sent
+ * elsewhere at the end of the loop's turn (sd_event defer source), in one system call each; ipc_flush() sends at once. A peer that breaks a rule (unknown number, wrong
  * direction, bad body, hello missing) loses its connection with a log line, never the daemon its life.
  *
  * Main thread only.

@@ -52,6 +52,8 @@ struct ipc_peer {
 	sd_event_source		*flush;		/* at the end of the turn */
 	struct ipc_packets	 queue;
 	size_t			 queued;
+	bool			 waiting;	/* in the list of those with something to send */
+	TAILQ_ENTRY(ipc_peer)	 wait;
 	bool			 blocked;	/* waiting for EPOLLOUT */
 	uint32_t		 last_id;
 	struct ipc_pendings	 pending;
