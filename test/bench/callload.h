@@ -34,7 +34,7 @@ struct ext {
 	char		 call_id[64];
 	uint32_t	 cseq;
 	uint64_t	 started_us;
-	bool		 challenged;
+	uint8_t		 challenged;		/* times */
 	bool		 registered;
 };
 
@@ -51,7 +51,7 @@ struct call {
 	struct load		*load;
 	struct call		*next;		/* of its hash slot */
 	bool			 uac;
-	bool			 challenged;
+	uint8_t			 challenged;	/* times */
 	bool			 ringing;
 	enum call_state		 state;
 	struct ext		*from;		/* uac */

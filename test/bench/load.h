@@ -159,6 +159,12 @@ int load_msg_echo(const struct load_msg *m, const char *to_tag, char *out, size_
 int load_sdp(char *out, size_t size, const struct in_addr *ip, uint16_t port, unsigned version, const char *direction);
 
 /*
+ * Whether m is a challenge that we should answer, having answered so many before: the first, and one more that says stale=true (the PBX
+ * was restarted, or the nonce expired on its way).
+ */
+bool load_challenged(const struct load_msg *m, unsigned before);
+
+/*
  * The Authorization header line (with CRLF) that answers the challenges of m (a 401 or 407). Returns its length, or -1: nothing
  * that we can answer.
  */

@@ -268,9 +268,9 @@ invite_refused(struct call *c, const struct load_msg *m)
 	if (c->state != CALL_INVITED || m->cseq != c->cseq)
 		return;
 	txn_stop(&c->txn);
-	if ((m->status == 401 || m->status == 407) && !c->challenged &&
+	if (load_challenged(m, c->challenged) &&
 	    load_digest(m, c->from->number, c->from->password, "INVITE", c->target, line, sizeof(line)) > 0) {
-		c->challenged = true;
+		c->challenged++;
 		send_invite(c, line);
 		return;
 	}

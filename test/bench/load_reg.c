@@ -36,7 +36,7 @@ reg_start(struct ext *e)
 {
 	snprintf(e->call_id, sizeof(e->call_id), "r%x-%s.load", e->load->run, e->number);
 	e->started_us = load_now_us();
-	e->challenged = false;
+	e->challenged = 0;
 	send_register(e, "");
 }
 
@@ -48,10 +48,10 @@ reg_response(struct ext *e, const struct load_msg *m)
 	if (m->status < 200 || m->cseq != e->cseq || e->reg.timer.prev == NULL)
 		return;
 	txn_stop(&e->reg);
-	if ((m->status == 401 || m->status == 407) && !e->challenged) {
+	if (load_challenged(m, e->challenged)) {
 		inet_ntop(AF_INET, &e->load->server.sin_addr, host, sizeof(host));
 		snprintf(uri, sizeof(uri), "sip:%s", host);
-		e->challenged = true;
+		e->challenged++;
 		if (load_digest(m, e->number, e->password, "REGISTER", uri, line, sizeof(line)) > 0) {
 			send_register(e, line);
 			return;

@@ -207,6 +207,20 @@ param(const char *header, const char *key, char *out, size_t size)
 	return false;
 }
 
+bool
+load_challenged(const struct load_msg *m, unsigned before)
+{
+	char challenge[512], stale[16];
+
+	if (m->status != 401 && m->status != 407)
+		return false;
+	if (before == 0)
+		return true;
+	if (!load_msg_header(m, m->status == 407 ? "Proxy-Authenticate" : "WWW-Authenticate", 0, challenge, sizeof(challenge)))
+		return false;
+	return before == 1 && param(challenge, "stale", stale, sizeof(stale)) && strcasecmp(stale, "true") == 0;
+}
+
 int
 load_digest(const struct load_msg *m, const char *user, const char *password, const char *method, const char *uri, char *out,
     size_t size)
