@@ -8,6 +8,13 @@
 #include "sipd/dialog.h"
 #include "sipd/to_featured.h"
 
+/* The refresher parameter, which may be absent. */
+static bool
+refresher_is(const sip_session_expires_t *x, const char *who)
+{
+	return x->x_refresher != NULL && str_ieq(x->x_refresher, who);
+}
+
 static void
 note_abilities(struct leg *leg, const sip_t *sip)
 {
@@ -41,7 +48,7 @@ session_timer_of_request(struct leg *leg, const sip_t *sip)
 		leg->session_s = x->x_delta > 86400 ? 86400 : (uint32_t)x->x_delta;
 		if (leg->session_s < sipd.set.min_se)
 			leg->session_s = (uint32_t)sipd.set.min_se;
-		leg->we_refresh = !leg->far_timer || str_ieq(x->x_refresher, "uas");
+		leg->we_refresh = !leg->far_timer || refresher_is(x, "uas");
 	} else if (leg->far_timer) {
 		leg->session_s = (uint32_t)sipd.set.session_expires;
 		if (min != NULL && leg->session_s != 0 && min->min_delta > leg->session_s && min->min_delta <= 86400)
@@ -81,7 +88,7 @@ session_timer_of_response(struct leg *leg, const sip_t *sip)
 		return;
 	}
 	leg->session_s = x->x_delta > 86400 ? 86400 : x->x_delta < 32 ? 32 : (uint32_t)x->x_delta;
-	leg->we_refresh = !str_ieq(x->x_refresher, "uas");
+	leg->we_refresh = !refresher_is(x, "uas");
 }
 
 void
