@@ -17,6 +17,7 @@
 
 #include "mediad/port.h"
 #include "mediad/queue.h"
+#include "test/unit/oom.h"
 
 static uint16_t first;
 
@@ -120,6 +121,35 @@ queue_keeps_order_and_bound(void **state)
 	queue_destroy(&q);
 }
 
+static void
+one_life(void *arg)
+{
+	struct port_pair p = { 0 };
+	struct port_line *l;
+	union addr any;
+
+	(void)arg;
+	addr_from_ip(&any, "127.0.0.1", 0);
+	if (port_line_new(&l, first, (uint16_t)(first + 3)) < 0)
+		return;
+	if (port_take(l, &any, &p) < 0)
+		assert_int_equal(port_line_used(l), 0);
+	port_line_range(l, first, (uint16_t)(first + 7));
+	port_give_back(l, &p);
+	assert_int_equal(port_line_used(l), 0);
+	port_take(l, &any, &p);
+	port_give_back(l, &p);
+	assert_int_equal(port_line_used(l), 0);
+	port_line_free(&l);
+}
+
+static void
+memory_may_run_out(void **state)
+{
+	(void)state;
+	oom_each(one_life, NULL);
+}
+
 int
 main(void)
 {
@@ -127,6 +157,7 @@ main(void)
 		cmocka_unit_test(ports_go_around),
 		cmocka_unit_test(foreign_ports_are_passed_over),
 		cmocka_unit_test(queue_keeps_order_and_bound),
+		cmocka_unit_test(memory_may_run_out),
 	};
 
 	first = (uint16_t)(12000 + getpid() % 1000 * 20);

@@ -23,6 +23,7 @@
 #include "common/base/str.h"
 #include "mediad/g711.h"
 #include "mediad/sound.h"
+#include "test/unit/oom.h"
 
 /* The decoders by the text of G.711: sign, chord, step. */
 static void
@@ -240,6 +241,45 @@ files_are_loaded(void **state)
 	assert_int_equal(system(cmd), 0);
 }
 
+static void
+load_once(void *arg)
+{
+	struct answers a = { .lock = PTHREAD_MUTEX_INITIALIZER, .come = PTHREAD_COND_INITIALIZER };
+	const char *dirs[1] = { arg };
+	struct loader_conf conf = {
+		.dirs = dirs, .ndirs = 1, .cache_bytes = 1 << 20, .done = done, .arg = &a
+	};
+	struct loader *l;
+
+	if (loader_start(&l, &conf) < 0)
+		return;
+	for (unsigned i = 1; i <= 4; i++) {
+		if (loader_ask(l, 1, i, i & 1 ? "a" : "tone:beep") < 0)
+			continue;
+		pthread_mutex_lock(&a.lock);
+		while (a.n == 0)
+			pthread_cond_wait(&a.come, &a.lock);
+		a.n = 0;
+		sound_unref(&a.last.sound);
+		pthread_mutex_unlock(&a.lock);
+	}
+	loader_stop(&l);
+}
+
+static void
+memory_may_run_out(void **state)
+{
+	char dir[] = "/tmp/sound.XXXXXX", path[128], cmd[64];
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	str_format(path, sizeof(path), "%s/a.wav", dir);
+	write_file(path, SF_FORMAT_WAV | SF_FORMAT_PCM_16, 16000, 1);
+	oom_each(load_once, dir);
+	str_format(cmd, sizeof(cmd), "rm -rf %s", dir);
+	assert_int_equal(system(cmd), 0);
+}
+
 int
 main(void)
 {
@@ -248,6 +288,7 @@ main(void)
 		cmocka_unit_test(tones_sound),
 		cmocka_unit_test(resampling_filters),
 		cmocka_unit_test(files_are_loaded),
+		cmocka_unit_test(memory_may_run_out),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
