@@ -136,6 +136,8 @@ const views = {
 			const what = el("span");
 
 			what.append(button("Hang up", "danger", async () => {
+				if (!confirm("End the call from " + c.from + " to " + c.to + "?"))
+					return;
 				await api("DELETE", "/api/v1/calls/" + c.call_id);
 				show();
 			}), " ", trace_link(c.call_id));
