@@ -224,7 +224,9 @@ migrate(struct db *db, int version)
 		ask(db, CONN_GRANTS, schema_grants);
 		return;
 	}
-	log_info("applying a migration to the database", kv_i("version", m[i].version),
+	/* Once, not at each new try of one that fails. */
+	if (db->last_error[0] == '\0')
+		log_info("applying a migration to the database", kv_i("version", m[i].version),
 	    kv_s("name", m[i].name));
 	schema_apply(&sql, &m[i]);
 	set_timer(db, MIGRATE_US);

@@ -68,7 +68,8 @@ schema_apply(struct buf *out, const struct migration *m)
 	 * A second featured that applies the same waits for the lock, fails because the tables are
 	 * there, and looks again.
 	 */
-	buf_str(out, "BEGIN;\nSELECT pg_advisory_xact_lock(87263401);\n");
+	buf_str(out, "BEGIN;\nSET LOCAL statement_timeout = 0;\n"
+	    "SELECT pg_advisory_xact_lock(87263401);\n");
 	buf_str(out, m->sql);
 	buf_fmt(out, "\nINSERT INTO schema_migration (version, name) VALUES (%d, '%s');\nCOMMIT;\n",
 	    m->version, m->name);

@@ -31,7 +31,11 @@ put_string(struct buf *out, const char *s)
 		s += plain;
 		if (c == '\0')
 			break;
-		if (c == '"' || c == '\\')
+		if (c == '\n')
+			buf_add(out, "\\n", 2);
+		else if (c == '\t')
+			buf_add(out, "\\t", 2);
+		else if (c == '"' || c == '\\')
 			buf_fmt(out, "\\%c", c);
 		else if (c < ' ' || c == 0x7f)
 			buf_fmt(out, "\\u%04x", c);
@@ -42,17 +46,41 @@ put_string(struct buf *out, const char *s)
 	buf_char(out, '"');
 }
 
+/* ,"prefix_key": with the pieces' own quotes: printf would cost more than all the rest. */
+static void
+add_key(struct buf *out, const char *prefix, const char *key)
+{
+	buf_add(out, ",\"", 2);
+	buf_str(out, prefix);
+	buf_str(out, key);
+	buf_add(out, "\":", 2);
+}
+
+static void
+put_num(struct buf *out, uint64_t v)
+{
+	char digits[20], *p = digits + sizeof(digits);
+
+	if (v > INT64_MAX)
+		v = INT64_MAX;
+	do {
+		*--p = (char)('0' + v % 10);
+	} while ((v /= 10) != 0);
+	buf_add(out, p, (size_t)(digits + sizeof(digits) - p));
+}
+
 static void
 add_str(struct buf *out, const char *key, const char *v)
 {
-	buf_fmt(out, ",\"%s\":", key);
+	add_key(out, "", key);
 	put_string(out, v);
 }
 
 static void
 add_num(struct buf *out, const char *key, uint64_t v)
 {
-	buf_fmt(out, ",\"%s\":%llu", key, (unsigned long long)(v < INT64_MAX ? v : INT64_MAX));
+	add_key(out, "", key);
+	put_num(out, v);
 }
 
 static void
@@ -61,23 +89,38 @@ head(struct buf *out, const char *kind, const struct uuid *call)
 	char text[UUID_STR_LEN + 1];
 
 	uuid_print(call, text);
-	buf_fmt(out, "{\"kind\":\"%s\",\"call_id\":\"%s\"", kind, text);
+	buf_str(out, "{\"kind\":\"");
+	buf_str(out, kind);
+	buf_str(out, "\",\"call_id\":\"");
+	buf_str(out, text);
+	buf_char(out, '"');
 }
 
 static void
 add_media(struct buf *out, const char *party, const struct cdr_media *m)
 {
+	const struct {
+		const char	*key;
+		uint64_t	 v;
+	} figures[] = {
+		{ "packets_in", m->packets_in },
+		{ "packets_out", m->packets_out },
+		{ "lost_in", m->lost_in },
+		{ "jitter_us", m->jitter_us },
+		{ "far_lost", m->far_lost },
+		{ "far_jitter_us", m->far_jitter_us },
+		{ "rtt_us", m->rtt_us },
+	};
+
 	if (m->codec[0] == '\0' && m->packets_in == 0 && m->packets_out == 0)
 		return;
-	buf_fmt(out, ",\"%s_codec\":", party);
+	add_key(out, party, "codec");
 	put_string(out, m->codec);
-	buf_fmt(out,
-	    ",\"%s_packets_in\":%llu,\"%s_packets_out\":%llu,\"%s_lost_in\":%u,\"%s_jitter_us\":%u,"
-	    "\"%s_far_lost\":%u,"
-	    "\"%s_far_jitter_us\":%u,\"%s_rtt_us\":%u,\"%s_remote\":",
-	    party, (unsigned long long)m->packets_in, party, (unsigned long long)m->packets_out,
-	    party, m->lost_in, party, m->jitter_us, party, m->far_lost, party, m->far_jitter_us,
-	    party, m->rtt_us, party);
+	for (size_t i = 0; i < sizeof(figures) / sizeof(figures[0]); i++) {
+		add_key(out, party, figures[i].key);
+		put_num(out, figures[i].v);
+	}
+	add_key(out, party, "remote");
 	put_string(out, m->remote);
 }
 
@@ -126,8 +169,8 @@ spool_line_final(struct buf *out, const struct cdr *cdr)
 	add_str(out, "hangup_by", cdr_side_name(cdr->hangup_by));
 	add_num(out, "sip_status", cdr->status);
 	add_num(out, "q850_cause", cdr->q850);
-	add_media(out, "caller", &cdr->caller);
-	add_media(out, "callee", &cdr->callee);
+	add_media(out, "caller_", &cdr->caller);
+	add_media(out, "callee_", &cdr->callee);
 	add_str(out, "trace", cdr->trace != NULL ? cdr->trace : "");
 	buf_str(out, "}\n");
 }
