@@ -38,6 +38,7 @@ struct load_proc {
 	char		name[32];	/* "sipd" */
 	pid_t		pid;
 	uint64_t	cpu_us;		/* user + system at load_procs_mark() */
+	uint64_t	wakes;		/* times that its threads had waited and went on, likewise */
 	uint64_t	pss_kb;		/* memory at load_procs_mark(); RSS where PSS cannot be read */
 };
 
@@ -49,7 +50,7 @@ struct load_procs {
 /* PID_NAME=1234 lines of a file as test/stack writes it; with every child of a pid counted to it. */
 void load_procs_read(struct load_procs *p, const char *env_path);
 void load_procs_mark(struct load_procs *p);
-/* Prints " cpu_NAME_us=..." per unit and " cpu_us=..." of the sum since the mark. */
+/* Prints " PREFIXcpu_NAME_us=..." and " PREFIXwakes_NAME=..." per unit since the mark, and " PREFIXcpu_us=..." and wakes of the sum. */
 void load_procs_print_cpu(const struct load_procs *p, FILE *f, double units, const char *prefix);
 /* Prints " PREFIXmem_NAME_kb=..." per unit and the sum: memory now less that at the mark. */
 void load_procs_print_mem(const struct load_procs *p, FILE *f, double units, const char *prefix);

@@ -2,6 +2,7 @@
 /* Figures of the load tools: histograms of times, CPU and memory of the measured processes from /proc. */
 #include <arpa/inet.h>
 #include <ctype.h>
+#include <dirent.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -127,6 +128,33 @@ proc_cpu_us(pid_t pid)
 	return us;
 }
 
+/* Voluntary context switches of all threads: unlike CPU time they do not depend on what else the machine does. */
+static uint64_t
+proc_wakes(pid_t pid)
+{
+	char path[320], line[256];
+	unsigned long n;
+	uint64_t sum = 0;
+	struct dirent *d;
+	DIR *dir;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
+	if ((dir = opendir(path)) == NULL)
+		return 0;
+	while ((d = readdir(dir)) != NULL) {
+		snprintf(path, sizeof(path), "/proc/%d/task/%s/status", (int)pid, d->d_name);
+		if (d->d_name[0] == '.' || (f = fopen(path, "r")) == NULL)
+			continue;
+		while (fgets(line, sizeof(line), f) != NULL)
+			if (sscanf(line, "voluntary_ctxt_switches: %lu", &n) == 1)
+				sum += n;
+		fclose(f);
+	}
+	closedir(dir);
+	return sum;
+}
+
 static uint64_t
 proc_mem_kb(pid_t pid)
 {
@@ -181,6 +209,7 @@ load_procs_mark(struct load_procs *p)
 {
 	for (size_t i = 0; i < p->n; i++) {
 		p->proc[i].cpu_us = proc_cpu_us(p->proc[i].pid);
+		p->proc[i].wakes = proc_wakes(p->proc[i].pid);
 		p->proc[i].pss_kb = proc_mem_kb(p->proc[i].pid);
 	}
 }
@@ -188,17 +217,19 @@ load_procs_mark(struct load_procs *p)
 void
 load_procs_print_cpu(const struct load_procs *p, FILE *f, double units, const char *prefix)
 {
-	double sum = 0, us;
+	double sum = 0, wakes = 0, us, w;
 
 	if (units <= 0)
 		return;
 	for (size_t i = 0; i < p->n; i++) {
 		us = (double)(proc_cpu_us(p->proc[i].pid) - p->proc[i].cpu_us) / units;
+		w = (double)(proc_wakes(p->proc[i].pid) - p->proc[i].wakes) / units;
 		sum += us;
-		fprintf(f, " %scpu_%s_us=%.2f", prefix, p->proc[i].name, us);
+		wakes += w;
+		fprintf(f, " %scpu_%s_us=%.2f %swakes_%s=%.3f", prefix, p->proc[i].name, us, prefix, p->proc[i].name, w);
 	}
 	if (p->n > 0)
-		fprintf(f, " %scpu_us=%.2f", prefix, sum);
+		fprintf(f, " %scpu_us=%.2f %swakes=%.3f", prefix, sum, prefix, wakes);
 }
 
 void
