@@ -47,7 +47,7 @@ taken(struct leg *leg)
 {
 	if (leg->taken)
 		return;
-	overload_heard(leg->offered_us);
+	overload_heard(leg);
 	leg->taken = true;
 	if (leg->phase == PHASE_OFFERED)
 		leg->give_up_at = 0;

@@ -257,8 +257,6 @@ on_cancel(struct leg *leg, nta_incoming_t *irq, const sip_t *sip)
 	nta_incoming_destroy(irq);
 	leg->irq = NULL;
 	if (leg->open == OPEN_INVITE_IN) {
-		if (!leg->taken)
-			overload_heard(0);
 		leg_over(leg, 487, LEG_END_REMOTE, q850, text, "");
 	} else {
 		/* A re-INVITE was taken back: the session stays as it was. */

@@ -110,6 +110,7 @@ leg_reap(struct leg *leg)
 static void
 end(struct leg *leg)
 {
+	overload_heard(leg);
 	if (leg->incoming && leg->phase == PHASE_OFFERED && sipd.setups > 0)
 		sipd.setups--;
 	leg->phase = PHASE_GONE;

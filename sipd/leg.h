@@ -116,7 +116,7 @@ struct leg {
 	uint64_t	 expire_at;	/* session timer: end the call */
 	uint32_t	 session_s;	/* agreed interval, 0 none */
 	bool		 we_refresh;
-	uint64_t	 offered_us;	/* when leg_offered was sent, for overload.c */
+	uint64_t	 offered_us;	/* when leg_offered was sent and not yet acted upon, for overload.c; 0 */
 
 	uint32_t	 slot;		/* in ck_legs */
 	uint32_t	 open_slot;	/* in ck_open */

@@ -18,6 +18,7 @@
 #define BACKLOG_LOW (48 << 10)
 #define LATE_HIGH_US 100000	/* featured takes a leg this late */
 #define LATE_LOW_US 40000
+#define PROBE_US 1000000
 #define FDS_MAX 4096
 
 void
@@ -42,27 +43,36 @@ overload_init(void)
 }
 
 void
-overload_offered(void)
-{
-	if (sipd.overload.waiting++ == 0)
-		sipd.overload.heard_us = clock_mono_us();
-}
-
-void
-overload_heard(uint64_t offered_us)
+overload_offered(struct leg *leg)
 {
 	struct overload *o = &sipd.overload;
 
+	if (leg->offered_us == 0 && o->waiting++ == 0)
+		o->heard_us = clock_mono_us();
+	leg->offered_us = clock_mono_us();
+}
+
+void
+overload_heard(struct leg *leg)
+{
+	struct overload *o = &sipd.overload;
+
+	if (leg->offered_us == 0)
+		return;
 	if (o->waiting > 0)
 		o->waiting--;
 	o->heard_us = clock_mono_us();
-	if (offered_us != 0)
-		o->late_us = (o->late_us * 3 + (o->heard_us - offered_us)) / 4;
+	o->late_us = (o->late_us * 3 + (o->heard_us - leg->offered_us)) / 4;
+	leg->offered_us = 0;
 }
 
 void
 overload_reset(void)
 {
+	struct leg *leg, *next;
+
+	HASH_ITER(hh, sipd.legs, leg, next)
+		leg->offered_us = 0;
 	sipd.overload.waiting = 0;
 	sipd.overload.late_us = 0;
 }
@@ -123,6 +133,11 @@ overload_refuse(void)
 	uint8_t r;
 
 	look();
+	/* Or nobody would ever find out that featured answers again. */
+	if (sipd.overload.shedding && sipd.overload.looked_us - sipd.overload.probe_us > PROBE_US) {
+		sipd.overload.probe_us = sipd.overload.looked_us;
+		return 0;
+	}
 	if (!sipd.overload.shedding && sipd.setups < (unsigned)sipd.set.max_setups &&
 	    (sipd.peer == NULL || !ipc_congested(sipd.peer)))
 		return 0;

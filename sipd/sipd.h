@@ -73,6 +73,7 @@ struct overload {
 	uint64_t	 heard_us;	/* when it last took one, or the first of waiting was offered */
 	uint64_t	 late_us;	/* moving average of its time to do so */
 	uint64_t	 looked_us;
+	uint64_t	 probe_us;	/* when one was let in to see whether featured is well again */
 	bool		 shedding;
 	struct log_bucket bucket;
 };
@@ -130,9 +131,9 @@ int stats_init(void);
 void overload_init(void);	/* after stack_init() */
 /* Should a new INVITE be turned away now? Cheap: called before any state is made. Returns seconds for Retry-After, 0: let it in. */
 unsigned overload_refuse(void);
-/* A leg was offered to featured; featured has taken or refused it (offered_us: when it was offered, 0 not known). */
-void overload_offered(void);
-void overload_heard(uint64_t offered_us);
+/* The leg is offered to featured; featured has acted on that, or the leg is over (both may be said twice). */
+void overload_offered(struct leg *leg);
+void overload_heard(struct leg *leg);
 /* The connection to featured is new. */
 void overload_reset(void);
 

@@ -94,8 +94,7 @@ tell_offered(struct leg *leg)
 	auth_of_invite(&m, sip);
 	if (invite_sdp(&m.sdp, sip) != 0)
 		m.sdp = nothing;
-	leg->offered_us = clock_mono_us();
-	overload_offered();
+	overload_offered(leg);
 	ipc_send(sipd.peer, MSG_leg_offered, &m);
 	msg_destroy(msg);
 }

@@ -2,7 +2,8 @@
 /*
  * Stands in for featured in tests of sipd alone: takes every registration and every call, dials the newest binding of
  * the called user, and passes SDP through, both ways and unread. Keeps its state over sipd's restarts, not over its own.
- * usage: sip_peer RUN_DIR [-a] [-c]   -a: log every message's text form to stderr; -c: challenge who sends no credentials (any will do)
+ * usage: sip_peer RUN_DIR [-a] [-c] [-n]   -a: log every message's text form to stderr; -c: challenge who sends no credentials (any will do);
+ * -n: dial the contact's URI, not its source
  */
 #include <systemd/sd-event.h>
 
@@ -50,6 +51,7 @@ static struct {
 	bool			 have_contact;
 	bool			 verbose;
 	bool			 challenge;
+	bool			 no_route;
 } self;
 
 static struct half *
@@ -102,8 +104,10 @@ on_offered(const struct msg_leg_offered *m)
 	a->other = b;
 	b->other = a;
 	str_copy(d.request_uri, sizeof(d.request_uri), to->uri);
-	str_copy(d.route, sizeof(d.route), to->source);
-	d.transport = to->transport;
+	if (!self.no_route) {
+		str_copy(d.route, sizeof(d.route), to->source);
+		d.transport = to->transport;
+	}
 	str_copy(d.from_user, sizeof(d.from_user), m->from_user);
 	str_copy(d.from_domain, sizeof(d.from_domain), m->from_domain);
 	str_copy(d.from_name, sizeof(d.from_name), m->from_name);
@@ -311,10 +315,11 @@ main(int argc, char **argv)
 	sd_event *event;
 
 	if (argc < 2)
-		fatal("usage: %s RUN_DIR [-a] [-c]", argv[0]);
+		fatal("usage: %s RUN_DIR [-a] [-c] [-n]", argv[0]);
 	for (int i = 2; i < argc; i++) {
 		self.verbose |= str_eq(argv[i], "-a");
 		self.challenge |= str_eq(argv[i], "-c");
+		self.no_route |= str_eq(argv[i], "-n");
 	}
 	log_open("sip_peer");
 	str_format(path, sizeof(path), "%s/featured.sock", argv[1]);
