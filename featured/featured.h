@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* featured's root struct, and the turns in which its call core is fed. For the files of featured/ itself; what lies below knows nothing of it. */
+/* featured's root struct, and the turns in which its call core is fed. For the files of featured/
+ * itself; what lies below knows nothing of it. */
 #ifndef WARDEN_FEATURED_FEATURED_H
 #define WARDEN_FEATURED_FEATURED_H
 
@@ -16,25 +17,25 @@
 #include "featured/settings.h"
 
 struct featured {
-	struct daemon		 d;
-	struct conf		 conf;
-	struct settings		 settings;
-	struct ipc_server	*server;
-	struct core		*core;
-	struct auth		*auth;
-	struct bindings		*bindings;
-	struct registrar	*registrar;
-	struct db		*db;
-	struct spool		*spool;
-	struct tokens		*tokens;
-	struct gauges		*gauges;
-	struct api_context	 api;
-	sd_event_source		*timer;		/* the core's next deadline */
-	uint64_t		 armed_ms;	/* when it goes off; UINT64_MAX not at all */
-	sd_event_source		*tick;		/* each few seconds: gauges, refused records */
-	sd_event_source		*taken;		/* after a reload */
-	bool			 spool_refused;	/* a final record was not taken: offered again later */
-	bool			 swept;		/* the spool's sweep has been done */
+	struct daemon d;
+	struct conf conf;
+	struct settings settings;
+	struct ipc_server *server;
+	struct core *core;
+	struct auth *auth;
+	struct bindings *bindings;
+	struct registrar *registrar;
+	struct db *db;
+	struct spool *spool;
+	struct tokens *tokens;
+	struct gauges *gauges;
+	struct api_context api;
+	sd_event_source *timer; /* the core's next deadline */
+	uint64_t armed_ms;      /* when it goes off; UINT64_MAX not at all */
+	sd_event_source *tick;  /* each few seconds: gauges, refused records */
+	sd_event_source *taken; /* after a reload */
+	bool spool_refused;     /* a final record was not taken: offered again later */
+	bool swept;             /* the spool's sweep has been done */
 };
 
 /* from_sipd.c, from_mediad.c: messages of those peers. Within a turn. */
@@ -45,7 +46,7 @@ struct core_env from_sipd_env(struct featured *f);
 
 /* turn.c */
 void turn_begin(struct featured *f);
-void turn_end(struct featured *f);	/* sends what the core wants sent, and sets the timer */
-int turn_init(struct featured *f);	/* timers; 0 or -errno */
+void turn_end(struct featured *f); /* sends what the core wants sent, and sets the timer */
+int turn_init(struct featured *f); /* timers; 0 or -errno */
 
 #endif

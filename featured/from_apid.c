@@ -19,10 +19,10 @@
 
 /* A request on its way through this file. */
 struct asked {
-	struct api_context	*api;
-	struct ipc_peer		*peer;
-	uint32_t		 id;
-	uint32_t		 items;
+	struct api_context *api;
+	struct ipc_peer *peer;
+	uint32_t id;
+	uint32_t items;
 };
 
 static void

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Messages of sipd: registrations go to reg/, figures to the gauges, everything about legs to the call core. And the core's questions about
- * users: where they can be reached, and whether they are who they say.
+ * Messages of sipd: registrations go to reg/, figures to the gauges, everything about legs to the
+ * call core. And the core's questions about users: where they can be reached, and whether they are
+ * who they say.
  */
 #include "common/base/clock.h"
 #include "common/base/log.h"
@@ -23,7 +24,8 @@ from_sipd(struct featured *f, struct ipc_peer *peer, const struct ipc_msg *msg)
 		break;
 	default:
 		if (!core_sipd(f->core, msg->type, msg->body))
-			log_warning("sipd said what nobody here understands", kv_u("type", msg->type));
+			log_warning("sipd said what nobody here understands",
+			    kv_u("type", msg->type));
 		break;
 	}
 }
@@ -33,12 +35,15 @@ contacts(void *arg, const char *user, struct core_contact *out, size_t max)
 {
 	const struct featured *f = arg;
 	const struct binding *found[CORE_CONTACTS_MAX];
-	size_t n = bindings_lookup(f->bindings, user, clock_real_ms(), found, max < CORE_CONTACTS_MAX ? max : CORE_CONTACTS_MAX);
+	size_t n = bindings_lookup(f->bindings, user, clock_real_ms(), found,
+	    max < CORE_CONTACTS_MAX ? max : CORE_CONTACTS_MAX);
 
 	for (size_t i = 0; i < n; i++) {
 		str_copy(out[i].uri, sizeof(out[i].uri), found[i]->uri);
-		/* To where the REGISTER came from: that is what NAT lets through. With a Path it is the proxy's affair. */
-		str_copy(out[i].route, sizeof(out[i].route), found[i]->path[0] != '\0' ? "" : found[i]->source);
+		/* To where the REGISTER came from: that is what NAT lets through. With a Path it is
+		 * the proxy's affair. */
+		str_copy(out[i].route, sizeof(out[i].route),
+		    found[i]->path[0] != '\0' ? "" : found[i]->source);
 		str_copy(out[i].path, sizeof(out[i].path), found[i]->path);
 		out[i].transport = found[i]->transport;
 	}

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * featured: Warden's deciding daemon. It holds the settings, the users and their secrets, the database and every call's state; it has no network:
- * sipd, mediad and apid connect to its Unix socket. main() is the table of contents.
+ * featured: Warden's deciding daemon. It holds the settings, the users and their secrets, the
+ * database and every call's state; it has no network: sipd, mediad and apid connect to its Unix
+ * socket. main() is the table of contents.
  */
 #include <grp.h>
 #include <pwd.h>
@@ -17,8 +18,8 @@
 static const char *const modes[] = { "--migrate", "--dry-run", "--print-fsm", NULL };
 
 /* Beyond the common list: libpq, and the socket's making and permissions. */
-static const char *const syscalls[] = { "bind", "listen", "chmod", "fchmod", "getsockopt", "setsockopt", "pselect6", "socketpair",
-	"msync", "uname", "umask", "utimensat", NULL };
+static const char *const syscalls[] = { "bind", "listen", "chmod", "fchmod", "getsockopt",
+	"setsockopt", "pselect6", "socketpair", "msync", "uname", "umask", "utimensat", NULL };
 
 /*
  * Peers.
@@ -30,7 +31,8 @@ peer_up(void *arg, struct ipc_peer *peer)
 	struct featured *f = arg;
 	uint8_t role = ipc_peer_role(peer);
 
-	log_info("peer connected", kv_s("peer", ipc_role_name(role)), kv_i("pid", ipc_peer_pid(peer)));
+	log_info("peer connected", kv_s("peer", ipc_role_name(role)),
+	    kv_i("pid", ipc_peer_pid(peer)));
 	turn_begin(f);
 	core_peer(f->core, role, true);
 	turn_end(f);
@@ -80,11 +82,15 @@ static void
 listen_to_peers(struct featured *f)
 {
 	static const struct {
-		const char	*user;
-		uint8_t		 role;
-	} users[] = { { "warden-sipd", IPC_SIPD }, { "warden-mediad", IPC_MEDIAD }, { "warden-apid", IPC_APID } };
-	struct ipc_identity identities[5] = { { .uid = getuid(), .roles = IPC_SIPD | IPC_MEDIAD | IPC_APID } };
-	struct ipc_handler handler = { .up = peer_up, .down = peer_down, .message = peer_message, .arg = f };
+		const char *user;
+		uint8_t role;
+	} users[] = { { "warden-sipd", IPC_SIPD }, { "warden-mediad", IPC_MEDIAD },
+		{ "warden-apid", IPC_APID } };
+	struct ipc_identity identities[5] = { { .uid = getuid(),
+	    .roles = IPC_SIPD | IPC_MEDIAD | IPC_APID } };
+	struct ipc_handler handler = {
+		.up = peer_up, .down = peer_down, .message = peer_message, .arg = f
+	};
 	const struct passwd *pw;
 	const struct group *group;
 	char path[256];
@@ -93,12 +99,14 @@ listen_to_peers(struct featured *f)
 
 	for (size_t i = 0; i < 3; i++)
 		if ((pw = getpwnam(users[i].user)) != NULL)
-			identities[n++] = (struct ipc_identity){ .uid = pw->pw_uid, .roles = users[i].role };
+			identities[n++] = (struct ipc_identity){ .uid = pw->pw_uid,
+				.roles = users[i].role };
 	str_format(path, sizeof(path), "%s/featured.sock", f->d.run_dir);
 	r = ipc_listen(&f->server, f->d.event, IPC_FEATURED, path, fd, identities, &handler);
 	if (r != 0)
 		fatal("cannot listen on %s: %s", path, strerror(-r));
-	/* The peers have users of their own and share the group; who runs all daemons as one user needs none. */
+	/* The peers have users of their own and share the group; who runs all daemons as one user
+	 * needs none. */
 	group = getgrnam("warden");
 	if (fd == -1 && group != NULL && chown(path, (uid_t)-1, group->gr_gid) != 0)
 		log_debug("socket stays in our own group", kv_s("path", path));
@@ -188,12 +196,14 @@ open_parts(struct featured *f)
 	must(tokens_open(&f->tokens, f->d.state_dir, f->db), "read the API's tokens");
 	must(gauges_new(&f->gauges), "make the gauges");
 	must(turn_init(f), "make timers");
-	must(core_new(&f->core, f->d.own_dir, s, &env, clock_mono_ms(), clock_real_ms()), "open the calls' checkpoint");
+	must(core_new(&f->core, f->d.own_dir, s, &env, clock_mono_ms(), clock_real_ms()),
+	    "open the calls' checkpoint");
 	must(sd_event_add_defer(event, &f->taken, on_taken, f), "watch the settings");
 	must(sd_event_source_set_enabled(f->taken, SD_EVENT_OFF), "watch the settings");
 }
 
-/* Calls that ended with a crash of the machine get their record now; those that live, theirs when they end. */
+/* Calls that ended with a crash of the machine get their record now; those that live, theirs when
+ * they end. */
 static void
 sweep_spool(struct featured *f)
 {
@@ -208,9 +218,18 @@ sweep_spool(struct featured *f)
 static void
 open_api(struct featured *f)
 {
-	f->api = (struct api_context){ .settings = &f->settings, .auth = f->auth, .bindings = f->bindings, .core = f->core,
-		.db = f->db, .spool = f->spool, .tokens = f->tokens, .gauges = f->gauges, .server = f->server,
-		.started_ms = clock_real_ms(), .reload = api_reload, .arg = f };
+	f->api = (struct api_context){ .settings = &f->settings,
+		.auth = f->auth,
+		.bindings = f->bindings,
+		.core = f->core,
+		.db = f->db,
+		.spool = f->spool,
+		.tokens = f->tokens,
+		.gauges = f->gauges,
+		.server = f->server,
+		.started_ms = clock_real_ms(),
+		.reload = api_reload,
+		.arg = f };
 }
 
 static void
@@ -236,7 +255,7 @@ print_line(void *arg, const char *text)
 	fprintf(arg, "%s\n", text);
 }
 
-static struct featured featured;	/* the one root */
+static struct featured featured; /* the one root */
 
 int
 main(int argc, char **argv)
@@ -248,7 +267,9 @@ main(int argc, char **argv)
 		leg_fsm_print(print_line, stdout);
 		return 0;
 	}
-	f->conf = (struct conf){ .keys = settings_keys, .size = sizeof(f->settings), .check = settings_check };
+	f->conf = (struct conf){
+		.keys = settings_keys, .size = sizeof(f->settings), .check = settings_check
+	};
 	daemon_init(&f->d, argc, argv, "featured", &f->conf, &f->settings, &f->settings.logging);
 	f->d.reload = take_settings;
 	daemon_drop(&f->d, 4096);

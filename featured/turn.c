@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Turns of the call core: the clock goes in, and what comes out goes to sipd, mediad and the spool. The core's checkpoint is written by core_end(),
- * before any of it leaves.
+ * Turns of the call core: the clock goes in, and what comes out goes to sipd, mediad and the spool.
+ * The core's checkpoint is written by core_end(), before any of it leaves.
  */
 #include "common/base/clock.h"
 #include "featured/featured.h"
@@ -21,7 +21,8 @@ turn_begin(struct featured *f)
 	struct ipc_peer *sipd = peer_of(f, IPC_SIPD), *mediad = peer_of(f, IPC_MEDIAD);
 
 	core_begin(f->core, clock_mono_ms(), clock_real_ms());
-	core_congested(f->core, (sipd != NULL && ipc_congested(sipd)) || (mediad != NULL && ipc_congested(mediad)));
+	core_congested(f->core,
+	    (sipd != NULL && ipc_congested(sipd)) || (mediad != NULL && ipc_congested(mediad)));
 }
 
 static void
@@ -29,7 +30,8 @@ arm(struct featured *f)
 {
 	uint64_t next = core_next_ms(f->core);
 
-	/* Early is harmless; so the timer is moved only forward, and most turns cost no system call. */
+	/* Early is harmless; so the timer is moved only forward, and most turns cost no system
+	 * call. */
 	if (next >= f->armed_ms)
 		return;
 	f->armed_ms = next;
@@ -83,7 +85,8 @@ on_timer(sd_event_source *source, uint64_t usec, void *arg)
 	return 0;
 }
 
-/* Records that the spool had no room for are offered again; until it takes them their calls stay in the checkpoint. */
+/* Records that the spool had no room for are offered again; until it takes them their calls stay in
+ * the checkpoint. */
 static int
 on_tick(sd_event_source *source, uint64_t usec, void *arg)
 {
@@ -115,11 +118,13 @@ turn_init(struct featured *f)
 	int r;
 
 	f->armed_ms = UINT64_MAX;
-	r = sd_event_add_time(f->d.event, &f->timer, CLOCK_MONOTONIC, UINT64_MAX, 1000, on_timer, f);
+	r = sd_event_add_time(f->d.event, &f->timer, CLOCK_MONOTONIC, UINT64_MAX, 1000, on_timer,
+	    f);
 	if (r >= 0)
 		r = sd_event_source_set_enabled(f->timer, SD_EVENT_OFF);
 	if (r >= 0)
-		r = sd_event_add_time(f->d.event, &f->tick, CLOCK_MONOTONIC, clock_mono_us() + TICK_US, 100000, on_tick, f);
+		r = sd_event_add_time(f->d.event, &f->tick, CLOCK_MONOTONIC,
+		    clock_mono_us() + TICK_US, 100000, on_tick, f);
 	if (r >= 0)
 		r = sd_event_source_set_enabled(f->tick, SD_EVENT_ON);
 	spool_watch(f->spool, on_durable, f);

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * A spoken message to a caller that has no answer yet, as early media (183), or to one that has; then the plan goes on. When there is no such
- * prompt, no SDP to play it to, or too many hear one already, the plan goes on at once.
+ * A spoken message to a caller that has no answer yet, as early media (183), or to one that has;
+ * then the plan goes on. When there is no such prompt, no SDP to play it to, or too many hear one
+ * already, the plan goes on at once.
  */
 #include "featured/app/app.h"
 #include "featured/call/session.h"
 #include "common/ipc/msg.h"
 
-#define LONGEST_MS	20000
-#define AT_ONCE_MAX	100	/* a wrong dialler in a loop must not cost media */
+#define LONGEST_MS  20000
+#define AT_ONCE_MAX 100 /* a wrong dialler in a loop must not cost media */
 
 static void
 done(struct core *core, struct call *call)
@@ -53,10 +54,11 @@ announce_leg_event(struct core *core, struct call *call, struct leg *leg, enum c
 }
 
 static void
-announce_media_event(struct core *core, struct call *call, struct leg *leg, enum app_media_event event, uint32_t value,
-    uint8_t outcome)
+announce_media_event(struct core *core, struct call *call, struct leg *leg,
+    enum app_media_event event, uint32_t value, uint8_t outcome)
 {
-	if (event != APP_MEDIA_PLAYED || value != call->r.u.announce.play || !call->r.u.announce.playing)
+	if (event != APP_MEDIA_PLAYED || value != call->r.u.announce.play ||
+	    !call->r.u.announce.playing)
 		return;
 	if (outcome == MEDIA_PLAYED_FAILED)
 		trace_add(core, call, "media", "no-prompt", "%s", leg->r.path);

@@ -3,7 +3,8 @@
 #include "featured/app/branch.h"
 
 size_t
-branch_start(struct core *core, struct call *call, const char *user, uint16_t ring_s, const struct leg *like, bool late)
+branch_start(struct core *core, struct call *call, const char *user, uint16_t ring_s,
+    const struct leg *like, bool late)
 {
 	struct core_contact contacts[CORE_CONTACTS_MAX];
 	size_t n = core->env.contacts(core->env.arg, user, contacts, CORE_CONTACTS_MAX), made = 0;
@@ -31,8 +32,8 @@ branch_cancel(struct core *core, struct call *call, const struct leg *keep, uint
 	struct leg *leg;
 
 	TAILQ_FOREACH(leg, &call->legs, next)
-		if (leg != keep && leg_is_early(leg))
-			leg_hangup(core, leg, q850);
+	if (leg != keep && leg_is_early(leg))
+		leg_hangup(core, leg, q850);
 }
 
 bool
@@ -41,12 +42,13 @@ branch_waiting(const struct call *call)
 	const struct leg *leg;
 
 	TAILQ_FOREACH(leg, &call->legs, next)
-		if (leg->r.id != call->r.caller && leg_is_early(leg))
-			return true;
+	if (leg->r.id != call->r.caller && leg_is_early(leg))
+		return true;
 	return false;
 }
 
-/* Smaller is better: 6xx speaks for all devices, then what the callee itself said, then what went wrong on the way. */
+/* Smaller is better: 6xx speaks for all devices, then what the callee itself said, then what went
+ * wrong on the way. */
 static int
 rank(uint16_t status)
 {
@@ -81,7 +83,7 @@ branch_failed(struct call *call, const struct leg_arg *arg)
 	} else if (status == 401 || status == 407 || status / 100 == 3) {
 		status = 480;
 	} else if (status == 503 && arg->cause == LEG_END_REMOTE) {
-		status = 500;	/* RFC 3261 16.7: it does not speak of us */
+		status = 500; /* RFC 3261 16.7: it does not speak of us */
 	}
 	if (call->r.u.dial.best != 0 && rank(call->r.u.dial.best) <= rank(status))
 		return;

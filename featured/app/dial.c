@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Rings every contact of an extension, bridges the caller to the first that answers, and stays until one of the two hangs up. The caller may have
- * no answer yet (an INVITE) or be up already (a call that the API started): then it hears a ring-back tone from us.
+ * Rings every contact of an extension, bridges the caller to the first that answers, and stays
+ * until one of the two hangs up. The caller may have no answer yet (an INVITE) or be up already (a
+ * call that the API started): then it hears a ring-back tone from us.
  */
 #include "featured/app/app.h"
 #include "featured/app/branch.h"
@@ -14,9 +15,11 @@ dial_start(struct core *core, struct call *call, const struct plan_step *step)
 {
 	const struct leg *caller = call_caller(core, call);
 	/* A caller whose offer was late has no codec yet. */
-	const struct leg *like = caller != NULL && (leg_is_up(caller) || !caller->r.late) ? caller : NULL;
+	const struct leg *like = caller != NULL && (leg_is_up(caller) || !caller->r.late) ? caller
+	                                                                                  : NULL;
 
-	if (branch_start(core, call, step->target, step->seconds, like, false) == 0 && !call->r.ending)
+	if (branch_start(core, call, step->target, step->seconds, like, false) == 0 &&
+	    !call->r.ending)
 		branch_give_up(core, call);
 }
 
@@ -24,7 +27,8 @@ static void
 ringing(struct core *core, struct call *call, struct leg *leg, const struct leg_arg *arg)
 {
 	struct leg *caller = call_caller(core, call);
-	bool early = arg->sdp.len > 0 && (call->r.u.dial.early == 0 || call->r.u.dial.early == leg->r.id);
+	bool early = arg->sdp.len > 0 &&
+	    (call->r.u.dial.early == 0 || call->r.u.dial.early == leg->r.id);
 
 	/* 199 and what nobody has named yet tell a caller nothing. */
 	if (call->r.u.dial.bridged || caller == NULL || arg->status > 183)
@@ -39,7 +43,8 @@ ringing(struct core *core, struct call *call, struct leg *leg, const struct leg_
 			leg_progress(core, caller, arg->status, true, leg);
 		return;
 	}
-	/* After early media a 180 without SDP would make some phones (baresip 1.0) stop it and play silence. */
+	/* After early media a 180 without SDP would make some phones (baresip 1.0) stop it and play
+	 * silence. */
 	if (call->r.u.dial.early != 0)
 		return;
 	if (!leg_is_up(caller))
@@ -53,7 +58,7 @@ answered(struct core *core, struct call *call, struct leg *leg, const struct leg
 {
 	struct leg *caller = call_caller(core, call);
 
-	if (caller == NULL || call->r.u.dial.bridged) {	/* too late: another one was faster */
+	if (caller == NULL || call->r.u.dial.bridged) { /* too late: another one was faster */
 		leg_hangup(core, leg, 26);
 		return;
 	}
@@ -68,7 +73,8 @@ answered(struct core *core, struct call *call, struct leg *leg, const struct leg
 		leg_answer(core, caller, leg);
 		return;
 	}
-	/* Nothing is owed to the caller, so nothing proves that mediad has this answer; the copy stays until the end. */
+	/* Nothing is owed to the caller, so nothing proves that mediad has this answer; the copy
+	 * stays until the end. */
 	leg_event(core, leg, LEV_settled, NULL);
 }
 
@@ -89,14 +95,15 @@ gone(struct core *core, struct call *call, const struct leg *leg, const struct l
 		return;
 	}
 	branch_failed(call, arg);
-	if (arg->status >= 600)		/* RFC 3261 16.7: it speaks for all of them */
+	if (arg->status >= 600) /* RFC 3261 16.7: it speaks for all of them */
 		branch_cancel(core, call, leg, 16);
 	if (!branch_waiting(call))
 		branch_give_up(core, call);
 }
 
 static void
-dial_leg_event(struct core *core, struct call *call, struct leg *leg, enum call_leg_event event, const struct leg_arg *arg)
+dial_leg_event(struct core *core, struct call *call, struct leg *leg, enum call_leg_event event,
+    const struct leg_arg *arg)
 {
 	switch (event) {
 	case CALL_LEG_RINGING:

@@ -21,7 +21,8 @@ echo_start(struct core *core, struct call *call, const struct plan_step *step)
 }
 
 static void
-echo_leg_event(struct core *core, struct call *call, struct leg *leg, enum call_leg_event event, const struct leg_arg *arg)
+echo_leg_event(struct core *core, struct call *call, struct leg *leg, enum call_leg_event event,
+    const struct leg_arg *arg)
 {
 	(void)arg;
 	if (event == CALL_LEG_UP && leg->r.id == call->r.caller)

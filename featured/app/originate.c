@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * A call that the API asked for: rings every contact of an extension; the first that answers becomes the caller, and what it is to be connected to is
- * routed as if it had dialled it.
+ * A call that the API asked for: rings every contact of an extension; the first that answers
+ * becomes the caller, and what it is to be connected to is routed as if it had dialled it.
  */
 #include "featured/app/app.h"
 #include "featured/app/branch.h"
@@ -10,7 +10,8 @@
 static void
 originate_start(struct core *core, struct call *call, const struct plan_step *step)
 {
-	if (branch_start(core, call, step->target, step->seconds, NULL, true) == 0 && !call->r.ending)
+	if (branch_start(core, call, step->target, step->seconds, NULL, true) == 0 &&
+	    !call->r.ending)
 		branch_give_up(core, call);
 }
 
@@ -31,8 +32,8 @@ answered(struct core *core, struct call *call, struct leg *leg)
 }
 
 static void
-originate_leg_event(struct core *core, struct call *call, struct leg *leg, enum call_leg_event event,
-    const struct leg_arg *arg)
+originate_leg_event(struct core *core, struct call *call, struct leg *leg,
+    enum call_leg_event event, const struct leg_arg *arg)
 {
 	switch (event) {
 	case CALL_LEG_RINGING:

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* What the API asks of the core: lists, starting a call, ending one. See core.h. Called by from_apid.c. */
+/* What the API asks of the core: lists, starting a call, ending one. See core.h. Called by
+ * from_apid.c. */
 #include <string.h>
 
 #include "featured/call/call.h"
@@ -34,7 +35,8 @@ core_calls(const struct core *core, void (*cb)(void *arg, const struct msg_call_
 }
 
 void
-core_all_calls(const struct core *core, void (*cb)(void *arg, const struct msg_call_item *), void *arg)
+core_all_calls(const struct core *core, void (*cb)(void *arg, const struct msg_call_item *),
+    void *arg)
 {
 	struct call *call, *tmp;
 	struct msg_call_item item;
@@ -64,8 +66,8 @@ core_user_calls(const struct core *core, const char *user)
 	size_t n = 0;
 
 	HASH_ITER(hh, core->calls, call, tmp)
-		if (!call->r.ending && (strcmp(call->r.from, user) == 0 || strcmp(call->r.to, user) == 0))
-			n++;
+	if (!call->r.ending && (strcmp(call->r.from, user) == 0 || strcmp(call->r.to, user) == 0))
+		n++;
 	return n;
 }
 
@@ -82,7 +84,8 @@ core_call_hangup(struct core *core, const uint8_t uuid[UUID_LEN])
 }
 
 uint16_t
-core_call_start(struct core *core, const char *from, const char *to, struct uuid *id, const char **reason)
+core_call_start(struct core *core, const char *from, const char *to, struct uuid *id,
+    const char **reason)
 {
 	const struct extension *ext = settings_extension(core->settings, from);
 	struct core_contact contact;
@@ -102,7 +105,8 @@ core_call_start(struct core *core, const char *from, const char *to, struct uuid
 		*reason = "from is not registered";
 		return 409;
 	}
-	if (core->congested || !core->sipd.up || !core->mediad.up || (call = call_new(core, CALL_FROM_API)) == NULL) {
+	if (core->congested || !core->sipd.up || !core->mediad.up ||
+	    (call = call_new(core, CALL_FROM_API)) == NULL) {
 		*reason = "cannot make calls at the moment";
 		return 503;
 	}

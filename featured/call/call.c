@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Calls: making, walking the plan, ending, and the end-of-turn check that frees them. Timers are in timers.c, the record in cdr_fill.c.
+ * Calls: making, walking the plan, ending, and the end-of-turn check that frees them. Timers are in
+ * timers.c, the record in cdr_fill.c.
  */
 #include "featured/call/call.h"
 
@@ -12,8 +13,8 @@
 #include "featured/route/dialplan.h"
 #include "featured/settings.h"
 
-#define FIGURES_MS	2000	/* so long the record waits for the legs' figures */
-#define LINGER_MS	70000	/* longer than any SIP transaction of a hang-up */
+#define FIGURES_MS 2000  /* so long the record waits for the legs' figures */
+#define LINGER_MS  70000 /* longer than any SIP transaction of a hang-up */
 
 struct call *
 call_find(const struct core *core, const uint8_t uuid[UUID_LEN])
@@ -134,13 +135,15 @@ call_step(struct core *core, struct call *call, uint8_t step)
 }
 
 void
-call_app_done(struct core *core, struct call *call, enum outcome outcome, uint16_t status, uint8_t q850)
+call_app_done(struct core *core, struct call *call, enum outcome outcome, uint16_t status,
+    uint8_t q850)
 {
 	uint8_t next = call->r.plan.steps[call->r.step].next[outcome];
 
 	if (call->r.ending)
 		return;
-	trace_add(core, call, "app", "done", "%s %s status=%u", app_name(call->r.app), outcome_name(outcome), status);
+	trace_add(core, call, "app", "done", "%s %s status=%u", app_name(call->r.app),
+	    outcome_name(outcome), status);
 	call_timer(core, call, TIMER_APP, 0);
 	call_timer(core, call, TIMER_RING, 0);
 	/* Only forward, so that no plan runs in a circle. */
@@ -165,7 +168,8 @@ call_answered(struct core *core, struct call *call, uint64_t at_ms)
 	core->stats.answered_calls++;
 	call_set_state(core, call, CALL_CONNECTED);
 	if (core->settings->features.max_call_duration_s > 0)
-		call_timer(core, call, TIMER_MAX, (uint64_t)core->settings->features.max_call_duration_s * 1000);
+		call_timer(core, call, TIMER_MAX,
+		    (uint64_t)core->settings->features.max_call_duration_s * 1000);
 	call_dirty(core, call);
 }
 
@@ -178,9 +182,9 @@ call_check_hold(struct core *core, struct call *call)
 	if (call->r.state != CALL_CONNECTED && call->r.state != CALL_HOLD)
 		return;
 	TAILQ_FOREACH(leg, &call->legs, next)
-		if (leg->r.state == LEG_UP &&
-		    (leg->r.direction == MEDIA_SENDONLY || leg->r.direction == MEDIA_INACTIVE))
-			hold = true;
+	if (leg->r.state == LEG_UP &&
+	    (leg->r.direction == MEDIA_SENDONLY || leg->r.direction == MEDIA_INACTIVE))
+		hold = true;
 	if (hold != (call->r.state == CALL_HOLD))
 		trace_add(core, call, "sip", hold ? "hold" : "resume", "%s", "");
 	call_set_state(core, call, hold ? CALL_HOLD : CALL_CONNECTED);
@@ -209,11 +213,16 @@ end_legs(struct core *core, struct call *call, uint16_t status, uint8_t q850)
 {
 	struct leg *leg;
 
-	TAILQ_FOREACH(leg, &call->legs, next) {
+	TAILQ_FOREACH(leg, &call->legs, next)
+	{
 		if (leg->r.id == call->r.caller &&
 		    (leg->r.state == LEG_OFFERED || leg->r.state == LEG_ANSWERING)) {
 			core->refusals[core->refusals_next++ % CORE_REFUSALS] = (struct refusal){
-				.leg = leg->r.id, .mono_ms = core->mono_ms, .status = status, .q850 = q850 };
+				.leg = leg->r.id,
+				.mono_ms = core->mono_ms,
+				.status = status,
+				.q850 = q850
+			};
 			leg_refuse(core, leg, status, q850);
 		} else if (leg->r.state != LEG_OVER && leg->r.state != LEG_CLOSING) {
 			leg_hangup(core, leg, q850);
@@ -222,7 +231,8 @@ end_legs(struct core *core, struct call *call, uint16_t status, uint8_t q850)
 }
 
 void
-call_end(struct core *core, struct call *call, uint16_t status, uint8_t q850, enum cdr_side by, const char *cause)
+call_end(struct core *core, struct call *call, uint16_t status, uint8_t q850, enum cdr_side by,
+    const char *cause)
 {
 	const struct app *app = app_by_id(call->r.app);
 
@@ -238,13 +248,15 @@ call_end(struct core *core, struct call *call, uint16_t status, uint8_t q850, en
 	call->r.q850 = q850;
 	call->r.hangup_by = by;
 	call->r.disposition = disposition(call, status, q850, by);
-	str_copy(call->r.cause, sizeof(call->r.cause), cause != NULL ? cause : cdr_cause_text(q850));
+	str_copy(call->r.cause, sizeof(call->r.cause),
+	    cause != NULL ? cause : cdr_cause_text(q850));
 	call->r.state = CALL_ENDED;
 	core->live--;
 	if (call->r.disposition == CDR_FAILED)
 		core->stats.failed_calls++;
 	trace_add(core, call, "app", "end", "%s status=%u q850=%u by=%s %s",
-	    cdr_disposition_name(call->r.disposition), status, q850, cdr_side_name(by), call->r.cause);
+	    cdr_disposition_name(call->r.disposition), status, q850, cdr_side_name(by),
+	    call->r.cause);
 	for (int i = 0; i < CALL_TIMERS; i++)
 		call_timer(core, call, i, 0);
 	end_legs(core, call, status >= 300 ? status : 480, q850);
@@ -260,9 +272,11 @@ call_settle(struct core *core, struct call *call)
 	struct leg *leg;
 	struct cdr cdr;
 
-	TAILQ_FOREACH(leg, &call->legs, next) {
+	TAILQ_FOREACH(leg, &call->legs, next)
+	{
 		over = over && leg->r.state == LEG_OVER;
-		figures = figures && leg->r.session != SESSION_LIVE && leg->r.session != SESSION_CLOSING;
+		figures = figures && leg->r.session != SESSION_LIVE &&
+		    leg->r.session != SESSION_CLOSING;
 	}
 	if (!call->r.ending) {
 		if (!over || TAILQ_EMPTY(&call->legs))
@@ -311,7 +325,8 @@ caller_gone(struct core *core, struct call *call, const struct leg_arg *arg)
 }
 
 void
-call_leg_event(struct core *core, struct leg *leg, enum call_leg_event event, const struct leg_arg *arg)
+call_leg_event(struct core *core, struct leg *leg, enum call_leg_event event,
+    const struct leg_arg *arg)
 {
 	struct call *call = leg->call;
 	const struct app *app = app_by_id(call->r.app);
@@ -326,6 +341,7 @@ call_leg_event(struct core *core, struct leg *leg, enum call_leg_event event, co
 		    arg->status == 488 ? "no common codec" : "media failed");
 	else if (app != NULL)
 		app->leg_event(core, call, leg, event, arg);
-	else if (event == CALL_LEG_GONE)	/* an app of a newer version: bridged until someone hangs up */
+	else if (event ==
+	    CALL_LEG_GONE) /* an app of a newer version: bridged until someone hangs up */
 		call_end(core, call, 480, 16, CDR_SIDE_CALLEE, NULL);
 }

@@ -1,44 +1,49 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * A call: its legs, its plan and the app at work, its timers and its record. Made by an INVITE (in_sip.c) or by the API (api.c); ended by
- * call_end() alone; freed at the end of a turn when nothing of it lives at sipd and its record is on disk.
+ * A call: its legs, its plan and the app at work, its timers and its record. Made by an INVITE
+ * (in_sip.c) or by the API (api.c); ended by call_end() alone; freed at the end of a turn when
+ * nothing of it lives at sipd and its record is on disk.
  */
 #ifndef WARDEN_FEATURED_CALL_CALL_H
 #define WARDEN_FEATURED_CALL_CALL_H
 
 #include "featured/call/leg.h"
 
-struct call *call_new(struct core *core, enum call_origin origin);	/* NULL: no memory or no room */
+struct call *call_new(struct core *core, enum call_origin origin); /* NULL: no memory or no room */
 struct call *call_find(const struct core *core, const uint8_t uuid[UUID_LEN]);
 void call_dirty(struct core *core, struct call *call);
-struct leg *call_caller(const struct core *core, const struct call *call);	/* NULL: none (yet) */
+struct leg *call_caller(const struct core *core, const struct call *call); /* NULL: none (yet) */
 
 /* Routes r.to for r.from and starts the plan. */
 void call_route(struct core *core, struct call *call);
 /* Starts the plan's step. */
 void call_step(struct core *core, struct call *call, uint8_t step);
-/* From an app: it is done. The plan's next step starts; without one the call ends with that status. */
-void call_app_done(struct core *core, struct call *call, enum outcome outcome, uint16_t status, uint8_t q850);
+/* From an app: it is done. The plan's next step starts; without one the call ends with that status.
+ */
+void call_app_done(struct core *core, struct call *call, enum outcome outcome, uint16_t status,
+    uint8_t q850);
 
 /* The caller or a callee has answered: the time for the record, max_call_duration starts. */
 void call_answered(struct core *core, struct call *call, uint64_t at_ms);
 void call_set_state(struct core *core, struct call *call, enum call_state state);
 
 /*
- * Ends the call: the caller is refused with status if it has no answer yet, everybody else is hung up. cause: words for the record, NULL: those of
- * q850. Nothing when it is ending already.
+ * Ends the call: the caller is refused with status if it has no answer yet, everybody else is hung
+ * up. cause: words for the record, NULL: those of q850. Nothing when it is ending already.
  */
-void call_end(struct core *core, struct call *call, uint16_t status, uint8_t q850, enum cdr_side by, const char *cause);
+void call_end(struct core *core, struct call *call, uint16_t status, uint8_t q850, enum cdr_side by,
+    const char *cause);
 
 /* What happened to a leg, for the call's app. */
 enum call_leg_event {
-	CALL_LEG_RINGING,	/* status; sdp when it has early media */
-	CALL_LEG_ANSWERED,	/* at_ms */
-	CALL_LEG_UP,		/* an incoming leg: our 200 is out */
-	CALL_LEG_FAILED,	/* mediad could not: status */
-	CALL_LEG_GONE,		/* status, cause, q850 */
+	CALL_LEG_RINGING,  /* status; sdp when it has early media */
+	CALL_LEG_ANSWERED, /* at_ms */
+	CALL_LEG_UP,       /* an incoming leg: our 200 is out */
+	CALL_LEG_FAILED,   /* mediad could not: status */
+	CALL_LEG_GONE,     /* status, cause, q850 */
 };
-void call_leg_event(struct core *core, struct leg *leg, enum call_leg_event event, const struct leg_arg *arg);
+void call_leg_event(struct core *core, struct leg *leg, enum call_leg_event event,
+    const struct leg_arg *arg);
 
 /* Holds and resumes follow from what the far ends said. */
 void call_check_hold(struct core *core, struct call *call);
@@ -48,7 +53,8 @@ void call_timer(struct core *core, struct call *call, enum call_timer kind, uint
 void call_heap_remove(struct core *core, struct call *call);
 void call_heap_add(struct core *core, struct call *call);
 
-/* At the end of the turn: the record when it is time for it; true when nothing of the call is left but its memory. */
+/* At the end of the turn: the record when it is time for it; true when nothing of the call is left
+ * but its memory. */
 bool call_settle(struct core *core, struct call *call);
 
 /* cdr_fill.c */
@@ -56,16 +62,18 @@ void cdr_fill(const struct core *core, const struct call *call, struct cdr *cdr)
 const char *cdr_cause_text(uint8_t q850);
 uint8_t cdr_q850_of_status(uint16_t status);
 
-/* trace.c: one line of the call's story. source: "sip", "media", "route", "app", "api", "timer", "sync". */
-void trace_add(struct core *core, struct call *call, const char *source, const char *event, const char *fmt, ...)
-    __attribute__((format(printf, 5, 6)));
-void trace_keep(struct core *core, const struct call *call);	/* it is over: into the ring of ended ones */
+/* trace.c: one line of the call's story. source: "sip", "media", "route", "app", "api", "timer",
+ * "sync". */
+void trace_add(struct core *core, struct call *call, const char *source, const char *event,
+    const char *fmt, ...) __attribute__((format(printf, 5, 6)));
+void trace_keep(struct core *core,
+    const struct call *call); /* it is over: into the ring of ended ones */
 void trace_free_all(struct core *core);
 
 /* store.c: the checkpoint. */
 int store_open(struct core *core, const char *dir);
 void store_close(struct core *core);
-void store_load(struct core *core);	/* makes calls and legs out of what is there */
+void store_load(struct core *core); /* makes calls and legs out of what is there */
 void store_save(struct core *core, struct call *call);
 void store_forget_leg(struct core *core, struct leg *leg);
 void store_forget_dial(struct core *core, struct leg *leg);
@@ -76,7 +84,7 @@ void resync_leg(struct core *core, const struct msg_sync_leg *m);
 void resync_session(struct core *core, const struct msg_sync_session *m);
 void resync_sipd_end(struct core *core);
 void resync_mediad_end(struct core *core);
-void resync_known(struct core *core, uint64_t leg);	/* its leg_offered came: no stray */
+void resync_known(struct core *core, uint64_t leg); /* its leg_offered came: no stray */
 void resync_strays(struct core *core);
 
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * A call's record, as it goes to the spool and then to PostgreSQL (table cdr). Filled by the call core; written by db/spool.
- * Times are Unix ms, 0 for "did not happen". The strings are UTF-8 as far as the phones sent it: the spool cleans them.
+ * A call's record, as it goes to the spool and then to PostgreSQL (table cdr). Filled by the call
+ * core; written by db/spool. Times are Unix ms, 0 for "did not happen". The strings are UTF-8 as
+ * far as the phones sent it: the spool cleans them.
  */
 #ifndef WARDEN_FEATURED_CALL_CDR_H
 #define WARDEN_FEATURED_CALL_CDR_H
@@ -27,35 +28,35 @@ enum cdr_side {
 
 /* One leg's media, as mediad counted it. All zero when it told nothing. */
 struct cdr_media {
-	char		codec[33];
-	uint64_t	packets_in;	/* from the phone */
-	uint64_t	packets_out;
-	uint32_t	lost_in;
-	uint32_t	jitter_us;
-	uint32_t	far_lost;	/* what the phone says of our stream */
-	uint32_t	far_jitter_us;
-	uint32_t	rtt_us;
-	char		remote[57];	/* "IP:PORT" */
+	char codec[33];
+	uint64_t packets_in; /* from the phone */
+	uint64_t packets_out;
+	uint32_t lost_in;
+	uint32_t jitter_us;
+	uint32_t far_lost; /* what the phone says of our stream */
+	uint32_t far_jitter_us;
+	uint32_t rtt_us;
+	char remote[57]; /* "IP:PORT" */
 };
 
 struct cdr {
-	struct uuid		 call;
-	char			 from[65];
-	char			 from_name[129];
-	char			 to[65];
-	uint64_t		 start_ms;
-	uint64_t		 answer_ms;
-	uint64_t		 end_ms;
-	enum cdr_disposition	 disposition;
-	uint16_t		 status;	/* SIP status that the caller got; 200 for an answered call */
-	uint8_t			 q850;		/* 0 unknown */
-	char			 hangup_cause[64];	/* "normal clearing", "user busy", ... */
-	enum cdr_side		 hangup_by;
-	char			 user_agent[129];	/* the caller's */
-	char			 sip_call_id[256];	/* of the caller's leg; "" for a call that the API started */
-	struct cdr_media	 caller;
-	struct cdr_media	 callee;
-	const char		*trace;		/* lines "at_ms TAB source TAB event TAB detail"; NULL in an intent */
+	struct uuid call;
+	char from[65];
+	char from_name[129];
+	char to[65];
+	uint64_t start_ms;
+	uint64_t answer_ms;
+	uint64_t end_ms;
+	enum cdr_disposition disposition;
+	uint16_t status;       /* SIP status that the caller got; 200 for an answered call */
+	uint8_t q850;          /* 0 unknown */
+	char hangup_cause[64]; /* "normal clearing", "user busy", ... */
+	enum cdr_side hangup_by;
+	char user_agent[129];  /* the caller's */
+	char sip_call_id[256]; /* of the caller's leg; "" for a call that the API started */
+	struct cdr_media caller;
+	struct cdr_media callee;
+	const char *trace; /* lines "at_ms TAB source TAB event TAB detail"; NULL in an intent */
 };
 
 /* "answered", "no_answer", "busy", "failed", "cancelled". */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* A call's record, made from the call and its legs; and the words for causes (ITU-T Q.850) and statuses (RFC 3398 section 7.2.4.1). */
+/* A call's record, made from the call and its legs; and the words for causes (ITU-T Q.850) and
+ * statuses (RFC 3398 section 7.2.4.1). */
 #include <string.h>
 
 #include "featured/call/call.h"
@@ -8,8 +9,8 @@ const char *
 cdr_cause_text(uint8_t q850)
 {
 	static const struct {
-		uint8_t		 q850;
-		const char	*text;
+		uint8_t q850;
+		const char *text;
 	} table[] = {
 		{ 1, "unallocated number" },
 		{ 16, "normal clearing" },
@@ -97,8 +98,8 @@ callee_leg(const struct core *core, const struct call *call)
 	if (leg != NULL)
 		return leg;
 	TAILQ_FOREACH(leg, &call->legs, next)
-		if (leg->r.id != call->r.caller)
-			return leg;
+	if (leg->r.id != call->r.caller)
+		return leg;
 	return NULL;
 }
 

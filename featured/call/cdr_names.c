@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* The words of cdr.h, as they stand in the spool, in PostgreSQL and in the API. On their own, because the spool needs no more of the call core. */
+/* The words of cdr.h, as they stand in the spool, in PostgreSQL and in the API. On their own,
+ * because the spool needs no more of the call core. */
 #include "featured/call/cdr.h"
 
 const char *

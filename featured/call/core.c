@@ -11,8 +11,8 @@
 #include "featured/settings.h"
 
 int
-core_new(struct core **out, const char *dir, const struct settings *settings, const struct core_env *env, uint64_t mono_ms,
-    uint64_t real_ms)
+core_new(struct core **out, const char *dir, const struct settings *settings,
+    const struct core_env *env, uint64_t mono_ms, uint64_t real_ms)
 {
 	struct core *core = mem_new(sizeof(*core));
 	int r = -ENOMEM;
@@ -81,7 +81,8 @@ core_begin(struct core *core, uint64_t mono_ms, uint64_t real_ms)
 {
 	core->mono_ms = mono_ms;
 	core->real_ms = real_ms;
-	/* A start may have left commands for the first turn; they are repeated by the reconciliation, records are not. */
+	/* A start may have left commands for the first turn; they are repeated by the
+	 * reconciliation, records are not. */
 	out_reset(core->out);
 }
 

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The call core as the rest of featured sees it: events in, commands out. It opens no socket, asks no database and reads no clock; what it needs
- * of the world it is told (core_begin, core_sipd, ...) or asks through struct core_env. What lives in it is in a checkpoint of its own
- * (RUN_DIR/featured/calls.ckpt, legs.ckpt, dials.ckpt), written at the end of each turn before a command leaves.
+ * The call core as the rest of featured sees it: events in, commands out. It opens no socket, asks
+ * no database and reads no clock; what it needs of the world it is told (core_begin, core_sipd,
+ * ...) or asks through struct core_env. What lives in it is in a checkpoint of its own
+ * (RUN_DIR/featured/calls.ckpt, legs.ckpt, dials.ckpt), written at the end of each turn before a
+ * command leaves.
  *
- * A turn: core_begin(), any number of events and API calls, core_end(); then the commands are taken from core_out() and sent.
+ * A turn: core_begin(), any number of events and API calls, core_end(); then the commands are taken
+ * from core_out() and sent.
  */
 #ifndef WARDEN_FEATURED_CALL_CORE_H
 #define WARDEN_FEATURED_CALL_CORE_H
@@ -26,41 +29,41 @@ struct settings;
 
 /* Where a user can be reached: one binding, ready for leg_dial. */
 struct core_contact {
-	char	uri[256];
-	char	route[57];
-	char	path[256];
-	uint8_t	transport;
+	char uri[256];
+	char route[57];
+	char path[256];
+	uint8_t transport;
 };
 
 enum core_auth {
-	CORE_AUTH_OK,		/* user holds who it is ("" when nobody asked for credentials) */
-	CORE_AUTH_CHALLENGE,	/* realm, nonce, stale */
-	CORE_AUTH_FORBIDDEN,	/* wrong credentials */
-	CORE_AUTH_BANNED,	/* too many wrong ones came from there */
+	CORE_AUTH_OK,        /* user holds who it is ("" when nobody asked for credentials) */
+	CORE_AUTH_CHALLENGE, /* realm, nonce, stale */
+	CORE_AUTH_FORBIDDEN, /* wrong credentials */
+	CORE_AUTH_BANNED,    /* too many wrong ones came from there */
 };
 
 struct core_auth_reply {
-	char	user[65];
-	char	realm[129];
-	char	nonce[129];
-	uint8_t	stale;
+	char user[65];
+	char realm[129];
+	char nonce[129];
+	uint8_t stale;
 };
 
 /* What the core asks of the world. None of these may block, or call back into the core. */
 struct core_env {
 	/* Contacts of user (at most max) into out; returns how many. 0: not registered. */
-	size_t		(*contacts)(void *arg, const char *user, struct core_contact *out, size_t max);
-	enum core_auth	(*auth)(void *arg, const struct msg_leg_offered *, struct core_auth_reply *);
-	void		*arg;
+	size_t (*contacts)(void *arg, const char *user, struct core_contact *out, size_t max);
+	enum core_auth (*auth)(void *arg, const struct msg_leg_offered *, struct core_auth_reply *);
+	void *arg;
 };
 
 /*
- * Opens (or makes) the checkpoint in dir and takes up what lives there. settings: must stay until core_set_settings(). mono_ms and real_ms as in
- * core_begin. Returns 0 or -errno.
+ * Opens (or makes) the checkpoint in dir and takes up what lives there. settings: must stay until
+ * core_set_settings(). mono_ms and real_ms as in core_begin. Returns 0 or -errno.
  */
-int core_new(struct core **out, const char *dir, const struct settings *settings, const struct core_env *env,
-    uint64_t mono_ms, uint64_t real_ms);
-void core_free(struct core **core);	/* leaves the checkpoint for the next start */
+int core_new(struct core **out, const char *dir, const struct settings *settings,
+    const struct core_env *env, uint64_t mono_ms, uint64_t real_ms);
+void core_free(struct core **core); /* leaves the checkpoint for the next start */
 void core_set_settings(struct core *core, const struct settings *settings);
 
 /* A turn. mono_ms: monotonic clock, for timers; real_ms: Unix time, for records. */
@@ -71,7 +74,7 @@ struct out *core_out(struct core *core);
 
 /* A peer said hello (up), or its connection is gone. Between up and sync_end it is not swept. */
 void core_peer(struct core *core, uint8_t role, bool up);
-bool core_synced(const struct core *core, uint8_t role);	/* up, and its sync_end has come */
+bool core_synced(const struct core *core, uint8_t role); /* up, and its sync_end has come */
 /* True: so much is queued for sipd or mediad that no new call is taken (503). */
 void core_congested(struct core *core, bool yes);
 
@@ -86,7 +89,8 @@ uint64_t core_next_ms(const struct core *core);
 
 /* The call's final record is on disk: its checkpoint may go. */
 void core_cdr_durable(struct core *core, const uint8_t uuid[UUID_LEN]);
-/* Says the final records again of all calls whose record is not known to be on disk (the spool was full; or we have just started). */
+/* Says the final records again of all calls whose record is not known to be on disk (the spool was
+ * full; or we have just started). */
 void core_cdr_again(struct core *core);
 /* Is there a live call (or one whose record is still to be written) with this id? */
 bool core_has_call(const struct core *core, const uint8_t uuid[UUID_LEN]);
@@ -95,31 +99,38 @@ bool core_has_call(const struct core *core, const uint8_t uuid[UUID_LEN]);
  * For the API. The two that change something belong into a turn.
  */
 
-/* Rings from; when it answers, calls to as if it had dialled it. Returns 0, or the error's status with *reason set. */
-uint16_t core_call_start(struct core *core, const char *from, const char *to, struct uuid *call, const char **reason);
+/* Rings from; when it answers, calls to as if it had dialled it. Returns 0, or the error's status
+ * with *reason set. */
+uint16_t core_call_start(struct core *core, const char *from, const char *to, struct uuid *call,
+    const char **reason);
 /* Returns 0, or 404. */
 uint16_t core_call_hangup(struct core *core, const uint8_t uuid[UUID_LEN]);
 /* Each live call. (Not one that is over and only waits for its figures.) */
-void core_calls(const struct core *core, void (*cb)(void *arg, const struct msg_call_item *), void *arg);
-/* The same for everything in the checkpoint, also what is over and waits for its record to be on disk. */
-void core_all_calls(const struct core *core, void (*cb)(void *arg, const struct msg_call_item *), void *arg);
-bool core_call_get(const struct core *core, const uint8_t uuid[UUID_LEN], struct msg_call_item *item);
-/* Each line of a live or just ended call's trace, in order. Returns false: not known here (any more). */
+void core_calls(const struct core *core, void (*cb)(void *arg, const struct msg_call_item *),
+    void *arg);
+/* The same for everything in the checkpoint, also what is over and waits for its record to be on
+ * disk. */
+void core_all_calls(const struct core *core, void (*cb)(void *arg, const struct msg_call_item *),
+    void *arg);
+bool core_call_get(const struct core *core, const uint8_t uuid[UUID_LEN],
+    struct msg_call_item *item);
+/* Each line of a live or just ended call's trace, in order. Returns false: not known here (any
+ * more). */
 bool core_trace(const struct core *core, const uint8_t uuid[UUID_LEN],
     void (*cb)(void *arg, const struct msg_trace_item *), void *arg);
 /* The number of live calls in which user is one of the parties. */
 size_t core_user_calls(const struct core *core, const char *user);
 
 struct core_stats {
-	uint32_t	active_calls;
-	uint32_t	legs;
-	uint64_t	total_calls;		/* since the checkpoint was made */
-	uint64_t	answered_calls;
-	uint64_t	failed_calls;
-	uint64_t	shed_calls;		/* refused with 503 before they became calls */
-	uint64_t	impossible_events;	/* should stay 0 */
-	uint64_t	swept_legs;		/* not named by sipd after a reconnection */
-	uint64_t	repeated_commands;	/* after a reconnection */
+	uint32_t active_calls;
+	uint32_t legs;
+	uint64_t total_calls; /* since the checkpoint was made */
+	uint64_t answered_calls;
+	uint64_t failed_calls;
+	uint64_t shed_calls;        /* refused with 503 before they became calls */
+	uint64_t impossible_events; /* should stay 0 */
+	uint64_t swept_legs;        /* not named by sipd after a reconnection */
+	uint64_t repeated_commands; /* after a reconnection */
 };
 void core_stats(const struct core *core, struct core_stats *out);
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Messages of sipd and mediad, made into events of legs. The one place that knows both the schema and leg_fsm.def's events; no decision is taken
- * here but whether an INVITE becomes a call (invite.c).
+ * Messages of sipd and mediad, made into events of legs. The one place that knows both the schema
+ * and leg_fsm.def's events; no decision is taken here but whether an INVITE becomes a call
+ * (invite.c).
  */
 #include "featured/app/app.h"
 #include "featured/call/call.h"
@@ -22,7 +23,8 @@ leg_of(struct core *core, uint64_t id, uint16_t type)
 	if (type == MSG_leg_gone)
 		core_to_sipd(core, NULL, MSG_leg_forget, &(struct msg_leg_forget){ .leg = id });
 	else
-		core_to_sipd(core, NULL, MSG_leg_hangup, &(struct msg_leg_hangup){ .leg = id, .q850_cause = 41 });
+		core_to_sipd(core, NULL, MSG_leg_hangup,
+		    &(struct msg_leg_hangup){ .leg = id, .q850_cause = 41 });
 	return NULL;
 }
 
@@ -34,8 +36,11 @@ gone(struct core *core, const struct msg_leg_gone *m)
 	resync_known(core, m->leg);
 	if (leg != NULL)
 		leg_event(core, leg, LEV_gone,
-		    &(struct leg_arg){ .status = m->status, .cause = m->cause, .q850 = m->q850_cause, .at_ms = m->at_ms,
-			.reason = m->reason });
+		    &(struct leg_arg){ .status = m->status,
+		        .cause = m->cause,
+		        .q850 = m->q850_cause,
+		        .at_ms = m->at_ms,
+		        .reason = m->reason });
 }
 
 static void
@@ -45,7 +50,8 @@ answered(struct core *core, const struct msg_leg_answered *m)
 
 	if (leg != NULL)
 		leg_event(core, leg, LEV_answered,
-		    &(struct leg_arg){ .at_ms = m->at_ms, .user_agent = m->user_agent, .sdp = m->sdp });
+		    &(struct leg_arg){
+		        .at_ms = m->at_ms, .user_agent = m->user_agent, .sdp = m->sdp });
 }
 
 /* INFO goes on to whoever the leg talks to. */
@@ -63,7 +69,8 @@ info(struct core *core, const struct msg_leg_info *m)
 }
 
 static void
-simple(struct core *core, uint64_t id, uint16_t type, enum leg_event event, const struct leg_arg *arg)
+simple(struct core *core, uint64_t id, uint16_t type, enum leg_event event,
+    const struct leg_arg *arg)
 {
 	struct leg *leg = leg_of(core, id, type);
 
@@ -122,12 +129,13 @@ core_sipd(struct core *core, uint16_t type, const void *body)
 		resync_sipd_end(core);
 		return true;
 	default:
-		return false;	/* a registration, or a figure */
+		return false; /* a registration, or a figure */
 	}
 }
 
 static void
-media_event(struct core *core, uint64_t session, enum app_media_event event, uint32_t value, uint8_t outcome)
+media_event(struct core *core, uint64_t session, enum app_media_event event, uint32_t value,
+    uint8_t outcome)
 {
 	struct leg *leg = leg_find(core, session);
 	const struct app *app;
@@ -136,7 +144,7 @@ media_event(struct core *core, uint64_t session, enum app_media_event event, uin
 		return;
 	if (event == APP_MEDIA_PLAYED) {
 		if (leg->r.play != value)
-			return;		/* of an earlier one */
+			return; /* of an earlier one */
 		leg->r.play = 0;
 		leg_dirty(core, leg);
 	}
@@ -145,7 +153,8 @@ media_event(struct core *core, uint64_t session, enum app_media_event event, uin
 		app->media_event(core, leg->call, leg, event, value, outcome);
 }
 
-/* A phone that has stopped sending without hold: told in the trace; the call ends only when it stays so. */
+/* A phone that has stopped sending without hold: told in the trace; the call ends only when it
+ * stays so. */
 static void
 silent(struct core *core, const struct msg_media_silent *m)
 {
@@ -154,11 +163,11 @@ silent(struct core *core, const struct msg_media_silent *m)
 
 	if (leg == NULL || leg->call->r.ending)
 		return;
-	trace_add(core, leg->call, "media", m->silent_ms > 0 ? "silent" : "heard-again", "leg=%016llx ms=%u",
-	    (unsigned long long)leg->r.id, m->silent_ms);
+	trace_add(core, leg->call, "media", m->silent_ms > 0 ? "silent" : "heard-again",
+	    "leg=%016llx ms=%u", (unsigned long long)leg->r.id, m->silent_ms);
 	media_event(core, m->session, APP_MEDIA_SILENT, m->silent_ms, 0);
-	if (limit == 0 || m->silent_ms < (uint64_t)limit * 1000 || leg->call->r.state != CALL_CONNECTED ||
-	    leg->call->r.ending)
+	if (limit == 0 || m->silent_ms < (uint64_t)limit * 1000 ||
+	    leg->call->r.state != CALL_CONNECTED || leg->call->r.ending)
 		return;
 	call_end(core, leg->call, 200, 31, CDR_SIDE_SYSTEM, "no RTP");
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * An INVITE outside any dialog: is there room, who is it, may it be that one; then a call is made of it. What is turned away here is no call and
- * leaves no record; everything after it does.
+ * An INVITE outside any dialog: is there room, who is it, may it be that one; then a call is made
+ * of it. What is turned away here is no call and leaves no record; everything after it does.
  */
 #include "featured/call/invite.h"
 
@@ -14,10 +14,12 @@
 #define RETRY_AFTER_S 3
 
 static void
-turn_away(struct core *core, const struct msg_leg_offered *m, uint16_t status, uint16_t retry_after_s)
+turn_away(struct core *core, const struct msg_leg_offered *m, uint16_t status,
+    uint16_t retry_after_s)
 {
 	core_to_sipd(core, NULL, MSG_leg_refuse,
-	    &(struct msg_leg_refuse){ .leg = m->leg, .status = status, .retry_after_s = retry_after_s });
+	    &(struct msg_leg_refuse){
+	        .leg = m->leg, .status = status, .retry_after_s = retry_after_s });
 }
 
 /* The leg was refused a moment ago and sipd may not have heard: it is no second call. */
@@ -31,7 +33,8 @@ refused_before(struct core *core, const struct msg_leg_offered *m)
 		if (r->leg != m->leg)
 			continue;
 		core_to_sipd(core, NULL, MSG_leg_refuse,
-		    &(struct msg_leg_refuse){ .leg = m->leg, .status = r->status, .q850_cause = r->q850 });
+		    &(struct msg_leg_refuse){
+		        .leg = m->leg, .status = r->status, .q850_cause = r->q850 });
 		return true;
 	}
 	return false;
@@ -58,15 +61,17 @@ authenticate(struct core *core, const struct msg_leg_offered *m, char *identity)
 	case CORE_AUTH_OK:
 		break;
 	}
-	if (reply.user[0] == '\0') {	/* nobody asked for credentials */
+	if (reply.user[0] == '\0') { /* nobody asked for credentials */
 		str_copy(identity, 65, m->from_user);
 		return true;
 	}
 	str_copy(identity, 65, reply.user);
 	/* From may be a trunk number or anonymous, but not a colleague. */
-	if (strcmp(reply.user, m->from_user) != 0 && settings_extension(core->settings, m->from_user) != NULL) {
-		log_limited(&core->bucket, LL_WARNING, "From names another extension than the credentials",
-		    kv_s("from", m->from_user), kv_s("user", reply.user), kv_s("source", m->source));
+	if (strcmp(reply.user, m->from_user) != 0 &&
+	    settings_extension(core->settings, m->from_user) != NULL) {
+		log_limited(&core->bucket, LL_WARNING,
+		    "From names another extension than the credentials", kv_s("from", m->from_user),
+		    kv_s("user", reply.user), kv_s("source", m->source));
 		turn_away(core, m, 403, 0);
 		return false;
 	}
@@ -85,7 +90,8 @@ make_call(struct core *core, const struct msg_leg_offered *m, const char *identi
 		return NULL;
 	leg = leg_new(core, call, m->leg, true);
 	if (leg == NULL) {
-		call->r.ending = 1;	/* freed at the end of the turn; there is nothing to tell of it */
+		call->r.ending =
+		    1; /* freed at the end of the turn; there is nothing to tell of it */
 		call->r.cdr = CALL_CDR_DURABLE;
 		core->live--;
 		return NULL;
@@ -95,7 +101,9 @@ make_call(struct core *core, const struct msg_leg_offered *m, const char *identi
 	call->r.max_forwards = m->max_forwards > 0 ? m->max_forwards - 1 : 69;
 	str_copy(call->r.from, sizeof(call->r.from), identity);
 	str_copy(call->r.from_name, sizeof(call->r.from_name),
-	    m->from_name[0] != '\0' ? m->from_name : ext != NULL ? ext->name : "");
+	    m->from_name[0] != '\0' ? m->from_name
+	        : ext != NULL       ? ext->name
+	                            : "");
 	str_copy(call->r.to, sizeof(call->r.to), m->to_user);
 	str_copy(call->r.user_agent, sizeof(call->r.user_agent), m->user_agent);
 	str_copy(call->r.sip_call_id, sizeof(call->r.sip_call_id), m->sip_call_id);

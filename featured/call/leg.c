@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Legs: making and freeing them, the table's one interpreter, and the verbs for apps. What each row of the table does is in leg_do.c's actions,
- * named in leg_do.h. No app is known here: call_leg_event() tells them.
+ * Legs: making and freeing them, the table's one interpreter, and the verbs for apps. What each row
+ * of the table does is in leg_do.c's actions, named in leg_do.h. No app is known here:
+ * call_leg_event() tells them.
  */
 #include "featured/call/leg.h"
 
@@ -14,9 +15,9 @@
 #include "featured/call/session.h"
 
 struct row {
-	leg_action	*action;	/* NULL: impossible */
-	uint8_t		 to;
-	const char	*name;
+	leg_action *action; /* NULL: impossible */
+	uint8_t to;
+	const char *name;
 };
 
 /* One row for each ON; a second one for the same pair is refused by the compiler. */
@@ -70,8 +71,8 @@ leg_fsm_print(void (*line)(void *arg, const char *text), void *arg)
 
 			if (row->action == NULL)
 				continue;
-			str_format(text, sizeof(text), "\t%s -> %s [label=\"%s / %s\"];", state_names[s],
-			    state_names[row->to], event_names[e], row->name);
+			str_format(text, sizeof(text), "\t%s -> %s [label=\"%s / %s\"];",
+			    state_names[s], state_names[row->to], event_names[e], row->name);
 			line(arg, text);
 		}
 	line(arg, "}");
@@ -140,9 +141,9 @@ leg_event(struct core *core, struct leg *leg, enum leg_event event, const struct
 
 	if (row->action == NULL) {
 		core->stats.impossible_events++;
-		log_limited(&core->bucket, LL_WARNING, "impossible event for a leg", kv_x("leg", leg->r.id),
-		    kv_s("state", state_names[leg->r.state]), kv_s("event", event_names[event]),
-		    kv_uuid("call", leg->r.call.b));
+		log_limited(&core->bucket, LL_WARNING, "impossible event for a leg",
+		    kv_x("leg", leg->r.id), kv_s("state", state_names[leg->r.state]),
+		    kv_s("event", event_names[event]), kv_uuid("call", leg->r.call.b));
 		trace_add(core, leg->call, "app", "impossible", "leg=%016llx %s in %s",
 		    (unsigned long long)leg->r.id, event_names[event], state_names[leg->r.state]);
 		return;
@@ -176,12 +177,13 @@ core_to_mediad(struct core *core, struct leg *leg, uint16_t type, const void *bo
  */
 
 void
-leg_dial(struct core *core, struct leg *leg, const struct core_contact *contact, uint16_t ring_s, const struct leg *like,
-    bool late)
+leg_dial(struct core *core, struct leg *leg, const struct core_contact *contact, uint16_t ring_s,
+    const struct leg *like, bool late)
 {
 	leg->dial = mem_new(sizeof(*leg->dial));
 	if (leg->dial == NULL) {
-		leg_event(core, leg, LEV_failed, &(struct leg_arg){ .status = 503, .reason = "no memory" });
+		leg_event(core, leg, LEV_failed,
+		    &(struct leg_arg){ .status = 503, .reason = "no memory" });
 		return;
 	}
 	leg->dial->leg = leg->r.id;
@@ -194,7 +196,8 @@ leg_dial(struct core *core, struct leg *leg, const struct core_contact *contact,
 }
 
 void
-leg_progress(struct core *core, struct leg *leg, uint16_t status, bool early, const struct leg *like)
+leg_progress(struct core *core, struct leg *leg, uint16_t status, bool early,
+    const struct leg *like)
 {
 	leg_event(core, leg, LEV_progress, &(struct leg_arg){ .status = status, .kind = early });
 	if (early && leg->r.state == LEG_OFFERED) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * A leg: one party of a call. Its state is changed by leg_event() alone, by the table in leg_fsm.def. Apps use the verbs at the end.
+ * A leg: one party of a call. Its state is changed by leg_event() alone, by the table in
+ * leg_fsm.def. Apps use the verbs at the end.
  */
 #ifndef WARDEN_FEATURED_CALL_LEG_H
 #define WARDEN_FEATURED_CALL_LEG_H
@@ -9,19 +10,20 @@
 
 /* What came with an event; only the fields that the event has are set. */
 struct leg_arg {
-	uint16_t	 status;
-	uint16_t	 command;	/* failed: which message mediad could not carry out */
-	uint8_t		 cause;		/* enum leg_end */
-	uint8_t		 q850;
-	uint8_t		 kind;		/* enum media_sdp_kind */
-	uint32_t	 serial;
-	uint64_t	 at_ms;
-	const char	*reason;
-	const char	*user_agent;
-	struct ipc_view	 sdp;
+	uint16_t status;
+	uint16_t command; /* failed: which message mediad could not carry out */
+	uint8_t cause;    /* enum leg_end */
+	uint8_t q850;
+	uint8_t kind; /* enum media_sdp_kind */
+	uint32_t serial;
+	uint64_t at_ms;
+	const char *reason;
+	const char *user_agent;
+	struct ipc_view sdp;
 };
 
-/* A new leg of the call, in its first state. id 0: made here (outgoing). NULL: no memory or no room. */
+/* A new leg of the call, in its first state. id 0: made here (outgoing). NULL: no memory or no
+ * room. */
 struct leg *leg_new(struct core *core, struct call *call, uint64_t id, bool incoming);
 /* Only from call_free(): nobody may be told any more. */
 void leg_free(struct core *core, struct leg *leg);
@@ -43,18 +45,21 @@ leg_is_up(const struct leg *leg)
 static inline bool
 leg_is_early(const struct leg *leg)
 {
-	return leg->r.state == LEG_MAKING || leg->r.state == LEG_DIALING || leg->r.state == LEG_RINGING;
+	return leg->r.state == LEG_MAKING || leg->r.state == LEG_DIALING ||
+	    leg->r.state == LEG_RINGING;
 }
 
 /*
  * Verbs for apps. like: the leg whose codec would suit, or NULL.
  */
 
-/* INVITE to contact, giving up after ring_s. With late the offer has all codecs, for a leg that is rung before it is known whom it will talk to. */
-void leg_dial(struct core *core, struct leg *leg, const struct core_contact *contact, uint16_t ring_s,
-    const struct leg *like, bool late);
+/* INVITE to contact, giving up after ring_s. With late the offer has all codecs, for a leg that is
+ * rung before it is known whom it will talk to. */
+void leg_dial(struct core *core, struct leg *leg, const struct core_contact *contact,
+    uint16_t ring_s, const struct leg *like, bool late);
 /* Tells the caller 18x, with early media if early. Nothing when it was told the same already. */
-void leg_progress(struct core *core, struct leg *leg, uint16_t status, bool early, const struct leg *like);
+void leg_progress(struct core *core, struct leg *leg, uint16_t status, bool early,
+    const struct leg *like);
 void leg_answer(struct core *core, struct leg *leg, const struct leg *like);
 void leg_refuse(struct core *core, struct leg *leg, uint16_t status, uint8_t q850);
 void leg_hangup(struct core *core, struct leg *leg, uint8_t q850);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What the rows of leg_fsm.def do. An action tells sipd (core_to_sipd), tells mediad (session_*), and tells the call's app (call_leg_event); it
- * never sets the leg's state. Each may run twice for the same event, because sipd repeats events after a reconnection.
+ * What the rows of leg_fsm.def do. An action tells sipd (core_to_sipd), tells mediad (session_*),
+ * and tells the call's app (call_leg_event); it never sets the leg's state. Each may run twice for
+ * the same event, because sipd repeats events after a reconnection.
  */
 #include "featured/call/leg_do.h"
 
@@ -11,9 +12,11 @@
 #include "common/ipc/msg.h"
 #include "featured/call/call.h"
 #include "featured/call/session.h"
+#include "featured/settings.h"
 
 #define TELL(core, leg, name, ...)                                                                 \
-	core_to_sipd(core, leg, MSG_##name, &(struct msg_##name){ .leg = (leg)->r.id __VA_OPT__(, ) __VA_ARGS__ })
+	core_to_sipd(core, leg, MSG_##name,                                                        \
+	    &(struct msg_##name){ .leg = (leg)->r.id __VA_OPT__(, ) __VA_ARGS__ })
 
 void
 do_nothing(struct core *core, struct leg *leg, const struct leg_arg *arg)
@@ -35,7 +38,8 @@ do_send_taken(struct core *core, struct leg *leg, const struct leg_arg *arg)
 	TELL(core, leg, leg_taken);
 }
 
-/* We died, or sipd did, before leg_taken: mediad may or may not have the offer, so it gets it again, and then what hung on it. */
+/* We died, or sipd did, before leg_taken: mediad may or may not have the offer, so it gets it
+ * again, and then what hung on it. */
 void
 do_offer_again(struct core *core, struct leg *leg, const struct leg_arg *arg)
 {
@@ -66,7 +70,8 @@ do_send_early(struct core *core, struct leg *leg, const struct leg_arg *arg)
 	leg->r.want = WANT_NONE;
 	if (want == WANT_REANSWER) {
 		leg->r.oa = OA_STABLE;
-		TELL(core, leg, leg_reanswer, .serial = leg->r.serial, .status = 200, .sdp = arg->sdp);
+		TELL(core, leg, leg_reanswer, .serial = leg->r.serial, .status = 200,
+		    .sdp = arg->sdp);
 		return;
 	}
 	leg->r.progress = leg->r.want_status;
@@ -106,8 +111,8 @@ do_send_refuse(struct core *core, struct leg *leg, const struct leg_arg *arg)
 	leg->r.status = arg->status;
 	leg->r.end_cause = LEG_END_LOCAL;
 	leg->r.want = WANT_NONE;
-	trace_add(core, leg->call, "sip", "refuse", "leg=%016llx status=%u q850=%u", (unsigned long long)leg->r.id,
-	    leg->r.refuse_status, leg->r.q850);
+	trace_add(core, leg->call, "sip", "refuse", "leg=%016llx status=%u q850=%u",
+	    (unsigned long long)leg->r.id, leg->r.refuse_status, leg->r.q850);
 	say_refuse(core, leg);
 	session_close(core, leg);
 }
@@ -134,8 +139,9 @@ do_send_dial(struct core *core, struct leg *leg, const struct leg_arg *arg)
 
 	leg->r.want = WANT_NONE;
 	leg->r.oa = OA_OURS;
-	if (leg->dial == NULL) {	/* lost with an old checkpoint */
-		leg_event(core, leg, LEV_failed, &(struct leg_arg){ .status = 500, .reason = "no contact" });
+	if (leg->dial == NULL) { /* lost with an old checkpoint */
+		leg_event(core, leg, LEV_failed,
+		    &(struct leg_arg){ .status = 500, .reason = "no contact" });
 		return;
 	}
 	str_copy(m.request_uri, sizeof(m.request_uri), leg->dial->contact.uri);
@@ -145,13 +151,15 @@ do_send_dial(struct core *core, struct leg *leg, const struct leg_arg *arg)
 	/* A leg that the API rings to become the caller sees whom it will talk to. */
 	str_copy(m.from_user, sizeof(m.from_user), leg->r.late ? call->to : call->from);
 	str_copy(m.from_name, sizeof(m.from_name), leg->r.late ? "" : call->from_name);
+	str_copy(m.from_domain, sizeof(m.from_domain), core->settings->server.domain);
 	str_copy(m.to_user, sizeof(m.to_user), leg->r.user);
+	str_copy(m.to_domain, sizeof(m.to_domain), core->settings->server.domain);
 	uuid_print(&call->id, m.call_uuid);
 	m.max_forwards = call->max_forwards;
 	m.ring_s = leg->dial->ring_s;
 	m.sdp = arg->sdp;
-	trace_add(core, leg->call, "sip", "dial", "leg=%016llx to=%s uri=%s", (unsigned long long)leg->r.id, leg->r.user,
-	    m.request_uri);
+	trace_add(core, leg->call, "sip", "dial", "leg=%016llx to=%s uri=%s",
+	    (unsigned long long)leg->r.id, leg->r.user, m.request_uri);
 	core_to_sipd(core, leg, MSG_leg_dial, &m);
 }
 
@@ -161,7 +169,8 @@ do_make_again(struct core *core, struct leg *leg, const struct leg_arg *arg)
 {
 	(void)arg;
 	core->stats.repeated_commands++;
-	trace_add(core, leg->call, "sync", "dial-again", "leg=%016llx", (unsigned long long)leg->r.id);
+	trace_add(core, leg->call, "sync", "dial-again", "leg=%016llx",
+	    (unsigned long long)leg->r.id);
 	session_want(core, leg, WANT_DIAL, leg->r.like);
 }
 
@@ -171,8 +180,8 @@ do_ring(struct core *core, struct leg *leg, const struct leg_arg *arg)
 	if (arg->status == leg->r.progress && arg->sdp.len == 0)
 		return;
 	leg->r.progress = arg->status;
-	trace_add(core, leg->call, "sip", "ringing", "leg=%016llx status=%u%s", (unsigned long long)leg->r.id,
-	    arg->status, arg->sdp.len > 0 ? " early media" : "");
+	trace_add(core, leg->call, "sip", "ringing", "leg=%016llx status=%u%s",
+	    (unsigned long long)leg->r.id, arg->status, arg->sdp.len > 0 ? " early media" : "");
 	if (arg->sdp.len > 0) {
 		session_answer(core, leg, arg->sdp, true);
 		leg->r.oa = OA_EARLY;
@@ -187,12 +196,14 @@ do_take_answer(struct core *core, struct leg *leg, const struct leg_arg *arg)
 	leg->r.answered_ms = arg->at_ms != 0 ? arg->at_ms : core->real_ms;
 	leg->r.want = WANT_NONE;
 	store_forget_dial(core, leg);
-	trace_add(core, leg->call, "sip", "answered", "leg=%016llx by=%s", (unsigned long long)leg->r.id, leg->r.user);
+	trace_add(core, leg->call, "sip", "answered", "leg=%016llx by=%s",
+	    (unsigned long long)leg->r.id, leg->r.user);
 	if (arg->sdp.len > 0)
 		session_answer(core, leg, arg->sdp, false);
 	else if (leg->r.oa != OA_EARLY) {
 		/* RFC 3261 13.2.2.4: a 2xx to our offer without an answer. */
-		trace_add(core, leg->call, "sip", "no-answer-sdp", "leg=%016llx", (unsigned long long)leg->r.id);
+		trace_add(core, leg->call, "sip", "no-answer-sdp", "leg=%016llx",
+		    (unsigned long long)leg->r.id);
 		call_leg_event(core, leg, CALL_LEG_FAILED, &(struct leg_arg){ .status = 488 });
 		return;
 	}
@@ -200,7 +211,8 @@ do_take_answer(struct core *core, struct leg *leg, const struct leg_arg *arg)
 	call_leg_event(core, leg, CALL_LEG_ANSWERED, arg);
 }
 
-/* Repeated, because leg_settled has not been sent: mediad may lack the answer, and the caller may lack its 200. */
+/* Repeated, because leg_settled has not been sent: mediad may lack the answer, and the caller may
+ * lack its 200. */
 void
 do_answer_again(struct core *core, struct leg *leg, const struct leg_arg *arg)
 {
@@ -210,8 +222,8 @@ do_answer_again(struct core *core, struct leg *leg, const struct leg_arg *arg)
 		session_keep(core, leg, arg->sdp, COPY_ANSWER);
 	session_replay(core, leg->call);
 	TAILQ_FOREACH(other, &leg->call->legs, next)
-		if (other->r.want != WANT_NONE)
-			return;		/* its SDP will prove that mediad has all */
+	if (other->r.want != WANT_NONE)
+		return; /* its SDP will prove that mediad has all */
 	leg_event(core, leg, LEV_settled, NULL);
 }
 
@@ -262,9 +274,10 @@ do_take_sdp(struct core *core, struct leg *leg, const struct leg_arg *arg)
 	switch (want) {
 	case WANT_REANSWER:
 		leg->r.oa = leg->r.reoffer_late ? OA_OURS : OA_STABLE;
-		TELL(core, leg, leg_reanswer, .serial = leg->r.serial, .status = 200, .sdp = arg->sdp);
-		trace_add(core, leg->call, "sip", "reanswer", "leg=%016llx direction=%u", (unsigned long long)leg->r.id,
-		    leg->r.direction);
+		TELL(core, leg, leg_reanswer, .serial = leg->r.serial, .status = 200,
+		    .sdp = arg->sdp);
+		trace_add(core, leg->call, "sip", "reanswer", "leg=%016llx direction=%u",
+		    (unsigned long long)leg->r.id, leg->r.direction);
 		call_check_hold(core, leg->call);
 		break;
 	case WANT_REINVITE:
@@ -272,7 +285,7 @@ do_take_sdp(struct core *core, struct leg *leg, const struct leg_arg *arg)
 		leg->r.oa = OA_OURS;
 		TELL(core, leg, leg_reinvite, .sdp = arg->sdp);
 		break;
-	case WANT_ANSWER:	/* the 200 was lost with sipd: again */
+	case WANT_ANSWER: /* the 200 was lost with sipd: again */
 		TELL(core, leg, leg_answer, .sdp = arg->sdp);
 		break;
 	case WANT_NONE:
@@ -297,7 +310,8 @@ do_take_reoffer(struct core *core, struct leg *leg, const struct leg_arg *arg)
 void
 do_refuse_reoffer(struct core *core, struct leg *leg, const struct leg_arg *arg)
 {
-	TELL(core, leg, leg_reanswer, .serial = arg->serial, .status = leg->r.state == LEG_ANSWERING ? 491 : 481);
+	TELL(core, leg, leg_reanswer, .serial = arg->serial,
+	    .status = leg->r.state == LEG_ANSWERING ? 491 : 481);
 }
 
 void
@@ -306,7 +320,8 @@ do_fail_reoffer(struct core *core, struct leg *leg, const struct leg_arg *arg)
 	enum leg_want want = leg->r.want;
 
 	if (want == WANT_NONE) {
-		/* Only a late offer's answer is worth the call; a tone that cannot be played is not. */
+		/* Only a late offer's answer is worth the call; a tone that cannot be played is
+		 * not. */
 		if (arg->command == MSG_media_answer && !leg->r.reinviting)
 			call_leg_event(core, leg, CALL_LEG_FAILED, arg);
 		return;
@@ -331,7 +346,8 @@ do_take_reinvited(struct core *core, struct leg *leg, const struct leg_arg *arg)
 {
 	leg->r.reinviting = 0;
 	leg->r.oa = OA_STABLE;
-	trace_add(core, leg->call, "sip", "reinvited", "leg=%016llx status=%u", (unsigned long long)leg->r.id, arg->status);
+	trace_add(core, leg->call, "sip", "reinvited", "leg=%016llx status=%u",
+	    (unsigned long long)leg->r.id, arg->status);
 	if (arg->status / 100 == 2 && arg->sdp.len > 0)
 		session_answer(core, leg, arg->sdp, false);
 }
@@ -349,8 +365,8 @@ do_tell_failed(struct core *core, struct leg *leg, const struct leg_arg *arg)
 	}
 	if (want == WANT_PROGRESS && arg->command == MSG_media_make_answer)
 		return;
-	if (arg->command == MSG_media_play || arg->command == MSG_media_connect || arg->command == MSG_media_echo ||
-	    arg->command == MSG_media_play_stop) {
+	if (arg->command == MSG_media_play || arg->command == MSG_media_connect ||
+	    arg->command == MSG_media_echo || arg->command == MSG_media_play_stop) {
 		leg->r.want = want;
 		return;
 	}
@@ -366,7 +382,8 @@ do_send_hangup(struct core *core, struct leg *leg, const struct leg_arg *arg)
 {
 	leg->r.end_cause = LEG_END_LOCAL;
 	leg->r.want = WANT_NONE;
-	trace_add(core, leg->call, "sip", "hangup", "leg=%016llx q850=%u", (unsigned long long)leg->r.id, arg->q850);
+	trace_add(core, leg->call, "sip", "hangup", "leg=%016llx q850=%u",
+	    (unsigned long long)leg->r.id, arg->q850);
 	TELL(core, leg, leg_hangup, .q850_cause = arg->q850);
 	session_close(core, leg);
 }
@@ -397,8 +414,9 @@ do_forget(struct core *core, struct leg *leg, const struct leg_arg *arg)
 		leg->r.status = arg->status;
 	if (leg->r.end_cause == 0)
 		leg->r.end_cause = arg->cause;
-	trace_add(core, leg->call, "sip", "gone", "leg=%016llx status=%u by=%s%s%s", (unsigned long long)leg->r.id,
-	    arg->status, ipc_leg_end_name(arg->cause), arg->reason != NULL && arg->reason[0] != '\0' ? " " : "",
+	trace_add(core, leg->call, "sip", "gone", "leg=%016llx status=%u by=%s%s%s",
+	    (unsigned long long)leg->r.id, arg->status, ipc_leg_end_name(arg->cause),
+	    arg->reason != NULL && arg->reason[0] != '\0' ? " " : "",
 	    arg->reason != NULL ? arg->reason : "");
 	TELL(core, leg, leg_forget);
 	over(core, leg, arg);

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The call core's own data: calls, legs, what of them is in the checkpoint, and the one struct core. For featured/call and featured/app alone;
- * the rest of featured sees core.h.
+ * The call core's own data: calls, legs, what of them is in the checkpoint, and the one struct
+ * core. For featured/call and featured/app alone; the rest of featured sees core.h.
  *
- * A *_rec is what the checkpoint holds: plain data without pointers, fields only ever appended (a newer daemon reads the older
- * one's). Everything outside of the rec can be made again from it, from sipd and from mediad.
+ * A *_rec is what the checkpoint holds: plain data without pointers, fields only ever appended (a
+ * newer daemon reads the older one's). Everything outside of the rec can be made again from it,
+ * from sipd and from mediad.
  */
 #ifndef WARDEN_FEATURED_CALL_MODEL_H
 #define WARDEN_FEATURED_CALL_MODEL_H
@@ -19,14 +20,14 @@
 #include "featured/call/plan.h"
 #include "featured/route/pattern.h"
 
-#define CORE_MAX_CALLS	20000
-#define CORE_MAX_LEGS	60000
-#define CORE_TRACE_SIZE	3072
-#define CORE_ENDED_KEPT	2000		/* traces of ended calls that are kept in memory */
-#define CORE_NO_HEAP	SIZE_MAX
+#define CORE_MAX_CALLS  20000
+#define CORE_MAX_LEGS   60000
+#define CORE_TRACE_SIZE 3072
+#define CORE_ENDED_KEPT 2000 /* traces of ended calls that are kept in memory */
+#define CORE_NO_HEAP    SIZE_MAX
 
 enum leg_state {
-	LEG_NONE,	/* not made yet; never in the table */
+	LEG_NONE, /* not made yet; never in the table */
 #define STATE(name, text) LEG_##name,
 #define EVENT(name, text)
 #define ON(from, event, action, to)
@@ -50,79 +51,79 @@ enum leg_event {
 
 /* Offer/answer of the leg's session (RFC 3264), beside its state. */
 enum leg_oa {
-	OA_NONE,	/* nothing said yet */
-	OA_THEIRS,	/* their offer is at mediad, ours is the answer */
-	OA_OURS,	/* our offer is made, theirs is the answer */
-	OA_EARLY,	/* their provisional answer is in */
+	OA_NONE,   /* nothing said yet */
+	OA_THEIRS, /* their offer is at mediad, ours is the answer */
+	OA_OURS,   /* our offer is made, theirs is the answer */
+	OA_EARLY,  /* their provisional answer is in */
 	OA_STABLE,
 };
 
 /* What the SDP is for that mediad was asked to make. */
 enum leg_want {
 	WANT_NONE,
-	WANT_DIAL,	/* leg_dial */
-	WANT_PROGRESS,	/* leg_progress */
-	WANT_ANSWER,	/* leg_answer */
-	WANT_REANSWER,	/* leg_reanswer */
-	WANT_REINVITE,	/* leg_reinvite */
+	WANT_DIAL,     /* leg_dial */
+	WANT_PROGRESS, /* leg_progress */
+	WANT_ANSWER,   /* leg_answer */
+	WANT_REANSWER, /* leg_reanswer */
+	WANT_REINVITE, /* leg_reinvite */
 };
 
 enum leg_session {
-	SESSION_NONE,		/* mediad was not told of it yet */
+	SESSION_NONE, /* mediad was not told of it yet */
 	SESSION_LIVE,
-	SESSION_CLOSING,	/* media_close sent */
+	SESSION_CLOSING, /* media_close sent */
 	SESSION_CLOSED,
 };
 
 struct leg_rec {
-	uint64_t	 id;
-	struct uuid	 call;
-	uint8_t		 state;		/* enum leg_state */
-	uint8_t		 oa;		/* enum leg_oa */
-	uint8_t		 want;		/* enum leg_want */
-	uint8_t		 session;	/* enum leg_session */
-	uint8_t		 incoming;
-	uint8_t		 late;		/* its INVITE had no SDP */
-	uint8_t		 taken;		/* leg_taken was sent */
-	uint8_t		 direction;	/* enum media_direction, as the far end wants it */
-	uint8_t		 echo;
-	uint8_t		 end_cause;	/* enum leg_end */
-	uint8_t		 q850;
-	uint8_t		 reinviting;
-	uint8_t		 reoffer_late;	/* the reoffer in work had no SDP */
-	uint8_t		 told_gone;	/* its app knows that it is over */
-	uint16_t	 status;	/* of the final answer to its INVITE */
-	uint16_t	 progress;	/* the latest 1xx sent (incoming) or heard (outgoing) */
-	uint16_t	 want_status;	/* WANT_PROGRESS: 183 */
-	uint16_t	 refuse_status;	/* what leg_refuse said */
-	uint8_t		 early_sent;	/* a 1xx with SDP went out */
-	uint32_t	 serial;	/* of the reoffer in work */
-	uint64_t	 peer;		/* connected to this session, 0 none */
-	uint64_t	 like;		/* whose codec it should speak */
-	uint32_t	 play;		/* being played, 0 none */
-	uint16_t	 play_loops;
-	uint64_t	 answered_ms;	/* Unix ms */
-	uint64_t	 want_mono_ms;	/* since when want is open */
-	char		 user[65];	/* the extension at the other end, or what was dialled */
-	char		 path[64];	/* of play */
+	uint64_t id;
+	struct uuid call;
+	uint8_t state;   /* enum leg_state */
+	uint8_t oa;      /* enum leg_oa */
+	uint8_t want;    /* enum leg_want */
+	uint8_t session; /* enum leg_session */
+	uint8_t incoming;
+	uint8_t late;      /* its INVITE had no SDP */
+	uint8_t taken;     /* leg_taken was sent */
+	uint8_t direction; /* enum media_direction, as the far end wants it */
+	uint8_t echo;
+	uint8_t end_cause; /* enum leg_end */
+	uint8_t q850;
+	uint8_t reinviting;
+	uint8_t reoffer_late;   /* the reoffer in work had no SDP */
+	uint8_t told_gone;      /* its app knows that it is over */
+	uint16_t status;        /* of the final answer to its INVITE */
+	uint16_t progress;      /* the latest 1xx sent (incoming) or heard (outgoing) */
+	uint16_t want_status;   /* WANT_PROGRESS: 183 */
+	uint16_t refuse_status; /* what leg_refuse said */
+	uint8_t early_sent;     /* a 1xx with SDP went out */
+	uint32_t serial;        /* of the reoffer in work */
+	uint64_t peer;          /* connected to this session, 0 none */
+	uint64_t like;          /* whose codec it should speak */
+	uint32_t play;          /* being played, 0 none */
+	uint16_t play_loops;
+	uint64_t answered_ms;  /* Unix ms */
+	uint64_t want_mono_ms; /* since when want is open */
+	char user[65];         /* the extension at the other end, or what was dialled */
+	char path[64];         /* of play */
 	struct cdr_media figures;
-	char		 far[57];	/* "IP:PORT" that its SIP messages go to or came from, "" unknown */
+	char far[57]; /* "IP:PORT" that its SIP messages go to or came from, "" unknown */
 };
 
 /* What leg_dial needs; kept until the leg is answered, so that it can be dialled again. */
 struct dial_rec {
-	uint64_t		leg;
-	struct core_contact	contact;
-	uint16_t		ring_s;
+	uint64_t leg;
+	struct core_contact contact;
+	uint16_t ring_s;
 };
 
 enum call_timer {
-	TIMER_RING,	/* nobody answered; a guard behind sipd's own */
-	TIMER_MAX,	/* max_call_duration */
-	TIMER_APP,	/* the app's own */
-	TIMER_WANT,	/* mediad owes us SDP */
-	TIMER_FIGURES,	/* the legs' figures may come until then */
-	TIMER_LINGER,	/* sipd has not confirmed a hang-up */
+	TIMER_RING,    /* nobody answered; a guard behind sipd's own */
+	TIMER_MAX,     /* max_call_duration */
+	TIMER_APP,     /* the app's own */
+	TIMER_WANT,    /* mediad owes us SDP */
+	TIMER_FIGURES, /* the legs' figures may come until then */
+	TIMER_LINGER,  /* sipd has not confirmed a hang-up */
 	CALL_TIMERS
 };
 
@@ -133,172 +134,176 @@ enum call_origin {
 
 enum call_cdr {
 	CALL_CDR_NONE,
-	CALL_CDR_INTENT,	/* the intent is out */
-	CALL_CDR_FINAL,		/* the final record is out */
+	CALL_CDR_INTENT, /* the intent is out */
+	CALL_CDR_FINAL,  /* the final record is out */
 	CALL_CDR_DURABLE,
 };
 
 /* The running app's state. */
 union app_state {
 	struct {
-		uint64_t	early;		/* the branch whose early media the caller hears */
-		uint64_t	winner;
-		uint16_t	best;		/* best final status so far */
-		uint8_t		bridged;
-		uint8_t		best_q850;
-		uint8_t		no_answer;	/* ring time is over */
+		uint64_t early; /* the branch whose early media the caller hears */
+		uint64_t winner;
+		uint16_t best; /* best final status so far */
+		uint8_t bridged;
+		uint8_t best_q850;
+		uint8_t no_answer; /* ring time is over */
 	} dial;
 	struct {
-		uint32_t	play;
-		uint8_t		playing;
+		uint32_t play;
+		uint8_t playing;
 	} announce;
-	uint8_t	room[64];
+	uint8_t room[64];
 };
 
 struct call_rec {
-	struct uuid	 id;
-	uint64_t	 key;		/* the sessions' `call` at mediad */
-	uint8_t		 origin;	/* enum call_origin */
-	uint8_t		 state;		/* enum call_state */
-	uint8_t		 ending;	/* everything was told to end */
-	uint8_t		 cdr;		/* enum call_cdr */
-	uint8_t		 app;		/* enum app_id */
-	uint8_t		 step;		/* of the plan */
-	uint8_t		 disposition;	/* enum cdr_disposition, 0 not decided */
-	uint8_t		 hangup_by;	/* enum cdr_side */
-	uint8_t		 q850;
-	uint8_t		 max_forwards;
-	uint8_t		 orphan;	/* its app could not go on after a restart: bridged until someone hangs up */
-	uint16_t	 status;
-	uint32_t	 plays;		/* to number media_play */
-	uint32_t	 trace_len;
-	uint64_t	 start_ms, answer_ms, end_ms;	/* Unix ms */
-	uint64_t	 due[CALL_TIMERS];		/* monotonic ms, 0 off */
-	uint64_t	 caller, callee;		/* leg ids */
-	char		 from[65];
-	char		 from_name[129];
-	char		 to[65];
-	char		 user_agent[129];
-	char		 sip_call_id[256];
-	char		 cause[64];
-	struct plan	 plan;
-	union app_state	 u;
+	struct uuid id;
+	uint64_t key;        /* the sessions' `call` at mediad */
+	uint8_t origin;      /* enum call_origin */
+	uint8_t state;       /* enum call_state */
+	uint8_t ending;      /* everything was told to end */
+	uint8_t cdr;         /* enum call_cdr */
+	uint8_t app;         /* enum app_id */
+	uint8_t step;        /* of the plan */
+	uint8_t disposition; /* enum cdr_disposition, 0 not decided */
+	uint8_t hangup_by;   /* enum cdr_side */
+	uint8_t q850;
+	uint8_t max_forwards;
+	uint8_t
+	    orphan; /* its app could not go on after a restart: bridged until someone hangs up */
+	uint16_t status;
+	uint32_t plays; /* to number media_play */
+	uint32_t trace_len;
+	uint64_t start_ms, answer_ms, end_ms; /* Unix ms */
+	uint64_t due[CALL_TIMERS];            /* monotonic ms, 0 off */
+	uint64_t caller, callee;              /* leg ids */
+	char from[65];
+	char from_name[129];
+	char to[65];
+	char user_agent[129];
+	char sip_call_id[256];
+	char cause[64];
+	struct plan plan;
+	union app_state u;
 };
 
 enum copy_kind {
 	COPY_NONE,
 	COPY_OFFER,
-	COPY_EARLY,	/* a provisional answer */
+	COPY_EARLY, /* a provisional answer */
 	COPY_ANSWER,
 };
 
 struct call;
 
 struct leg {
-	UT_hash_handle		 hh;	/* in core.legs, by r.id */
-	struct leg_rec		 r;
-	TAILQ_ENTRY(leg)	 next;	/* in its call, in order of making */
-	struct call		*call;
-	uint32_t		 slot;
-	bool			 dirty;
-	uint32_t		 heard_sipd;	/* core.sipd.round in which sipd named it or was told of it */
-	uint32_t		 heard_mediad;
-	uint32_t		 owed;		/* media_sdp (or failures instead) still to come on this connection */
+	UT_hash_handle hh; /* in core.legs, by r.id */
+	struct leg_rec r;
+	TAILQ_ENTRY(leg) next; /* in its call, in order of making */
+	struct call *call;
+	uint32_t slot;
+	bool dirty;
+	uint32_t heard_sipd; /* core.sipd.round in which sipd named it or was told of it */
+	uint32_t heard_mediad;
+	uint32_t owed; /* media_sdp (or failures instead) still to come on this connection */
 	/* Their SDP, until mediad has surely taken it: it would be lost with mediad otherwise. */
-	uint8_t			 copy;		/* enum copy_kind */
-	bool			 unproven;	/* after our restart: its event comes again, and mediad may lack its SDP */
-	uint32_t		 copy_seq;	/* core.media_seq when it was sent */
-	uint32_t		 want_seq;
-	size_t			 sdp_len;
-	uint8_t			*sdp;
-	struct dial_rec		*dial;
-	uint32_t		 dial_slot;
-	bool			 session_named;	/* during a reconciliation */
-	uint64_t		 session_peer;
-	uint32_t		 session_play;
-	uint8_t			 session_negotiated;
-	uint8_t			 sip_state;	/* as sync_leg named it */
-	uint16_t		 sip_status;
+	uint8_t copy;  /* enum copy_kind */
+	bool unproven; /* after our restart: its event comes again, and mediad may lack its SDP */
+	uint32_t copy_seq; /* core.media_seq when it was sent */
+	uint32_t want_seq;
+	size_t sdp_len;
+	uint8_t *sdp;
+	struct dial_rec *dial;
+	uint32_t dial_slot;
+	bool session_named; /* during a reconciliation */
+	uint64_t session_peer;
+	uint32_t session_play;
+	uint8_t session_negotiated;
+	uint8_t sip_state; /* as sync_leg named it */
+	uint16_t sip_status;
 };
 TAILQ_HEAD(leg_list, leg);
 
 struct call {
-	UT_hash_handle		 hh;	/* in core.calls, by r.id */
-	struct call_rec		 r;
-	uint32_t		 slot;
-	size_t			 heap;	/* index in core.heap, or CORE_NO_HEAP */
-	uint64_t		 due;	/* the earliest of r.due */
-	bool			 dirty;
-	STAILQ_ENTRY(call)	 next_dirty;
-	struct leg_list		 legs;
+	UT_hash_handle hh; /* in core.calls, by r.id */
+	struct call_rec r;
+	uint32_t slot;
+	size_t heap;  /* index in core.heap, or CORE_NO_HEAP */
+	uint64_t due; /* the earliest of r.due */
+	bool dirty;
+	STAILQ_ENTRY(call) next_dirty;
+	struct leg_list legs;
 };
 STAILQ_HEAD(call_list, call);
 
 /* The trace of a call that is over. */
 struct ended {
-	UT_hash_handle		 hh;
-	TAILQ_ENTRY(ended)	 next;
-	struct uuid		 id;
-	char			*trace;
+	UT_hash_handle hh;
+	TAILQ_ENTRY(ended) next;
+	struct uuid id;
+	char *trace;
 };
 TAILQ_HEAD(ended_list, ended);
 
-/* An OFFERED leg that sipd named and we do not know: leg_offered should follow; else it is refused. */
+/* An OFFERED leg that sipd named and we do not know: leg_offered should follow; else it is refused.
+ */
 struct stray {
-	uint64_t	leg;
-	uint64_t	due;
+	uint64_t leg;
+	uint64_t due;
 };
 #define CORE_STRAYS 256
 
-/* A refusal that sipd may not have got: if the INVITE is offered again, it is refused again, and is no second call. */
+/* A refusal that sipd may not have got: if the INVITE is offered again, it is refused again, and is
+ * no second call. */
 struct refusal {
-	uint64_t	leg;
-	uint64_t	mono_ms;
-	uint16_t	status;
-	uint8_t		q850;
+	uint64_t leg;
+	uint64_t mono_ms;
+	uint16_t status;
+	uint8_t q850;
 };
-#define CORE_REFUSALS 512	/* a ring */
+#define CORE_REFUSALS 512 /* a ring */
 
 struct core_peer {
-	bool		 up;
-	bool		 synced;
-	uint32_t	 round;		/* of connections, from 1 */
+	bool up;
+	bool synced;
+	uint32_t round; /* of connections, from 1 */
 };
 
 struct core {
-	const struct settings	*settings;
-	struct core_env		 env;
-	uint64_t		 mono_ms;
-	uint64_t		 real_ms;
-	struct out		*out;
-	struct ckpt		*calls_ck;
-	struct ckpt		*legs_ck;
-	struct ckpt		*dials_ck;
-	struct call		*calls;
-	struct leg		*legs;
-	struct call		**heap;		/* by due */
-	size_t			 heap_n;
-	size_t			 heap_cap;
-	struct call_list	 dirty;
-	struct core_peer	 sipd;
-	struct core_peer	 mediad;
-	uint32_t		 media_seq;
-	bool			 congested;
-	struct ended		*ended;
-	struct ended_list	 ended_order;
-	size_t			 ended_n;
-	struct stray		 strays[CORE_STRAYS];
-	size_t			 strays_n;
-	struct refusal		 refusals[CORE_REFUSALS];
-	size_t			 refusals_next;
-	uint32_t		 announcing;	/* calls that hear an announcement */
-	uint32_t		 live;		/* calls that are not ending */
-	struct core_stats	 stats;
-	struct patterns		 patterns;
-	struct log_bucket	 bucket;
+	const struct settings *settings;
+	struct core_env env;
+	uint64_t mono_ms;
+	uint64_t real_ms;
+	struct out *out;
+	struct ckpt *calls_ck;
+	struct ckpt *legs_ck;
+	struct ckpt *dials_ck;
+	struct call *calls;
+	struct leg *legs;
+	struct call **heap; /* by due */
+	size_t heap_n;
+	size_t heap_cap;
+	struct call_list dirty;
+	struct core_peer sipd;
+	struct core_peer mediad;
+	uint32_t media_seq;
+	bool congested;
+	struct ended *ended;
+	struct ended_list ended_order;
+	size_t ended_n;
+	struct stray strays[CORE_STRAYS];
+	size_t strays_n;
+	struct refusal refusals[CORE_REFUSALS];
+	size_t refusals_next;
+	uint32_t announcing; /* calls that hear an announcement */
+	uint32_t live;       /* calls that are not ending */
+	struct core_stats stats;
+	struct patterns patterns;
+	struct log_bucket bucket;
 };
 
-/* out.c, as used here: a command to sipd or mediad; lost when the peer is away, which the reconciliation makes good. */
+/* out.c, as used here: a command to sipd or mediad; lost when the peer is away, which the
+ * reconciliation makes good. */
 void core_to_sipd(struct core *core, struct leg *leg, uint16_t type, const void *body);
 void core_to_mediad(struct core *core, struct leg *leg, uint16_t type, const void *body);
 

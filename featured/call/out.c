@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The list of a turn's commands. Bodies lie in chunks that are kept from turn to turn, so that a turn allocates nothing once the list has found
- * its size; chunks never move, so views may point into them.
+ * The list of a turn's commands. Bodies lie in chunks that are kept from turn to turn, so that a
+ * turn allocates nothing once the list has found its size; chunks never move, so views may point
+ * into them.
  */
 #include "featured/call/out.h"
 
@@ -14,17 +15,17 @@
 #define CHUNK_SIZE (256 * 1024)
 
 struct chunk {
-	struct chunk	*next;
-	size_t		 used;
+	struct chunk *next;
+	size_t used;
 	_Alignas(16) uint8_t data[CHUNK_SIZE];
 };
 
 struct out {
-	struct out_item	*items;
-	size_t		 n;
-	size_t		 cap;
-	struct chunk	*first;
-	struct chunk	*current;
+	struct out_item *items;
+	size_t n;
+	size_t cap;
+	struct chunk *first;
+	struct chunk *current;
 };
 
 struct out *

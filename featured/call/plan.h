@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What is to be done with a call, as data: steps, and where each outcome leads. Made by route/dialplan.c, walked by call.c; part of the call's
- * checkpoint. "Dial 1002 for 20 s; BUSY or NOANSWER: voicemail 1002; ANSWERED: end" is such a plan.
+ * What is to be done with a call, as data: steps, and where each outcome leads. Made by
+ * route/dialplan.c, walked by call.c; part of the call's checkpoint. "Dial 1002 for 20 s; BUSY or
+ * NOANSWER: voicemail 1002; ANSWERED: end" is such a plan.
  */
 #ifndef WARDEN_FEATURED_CALL_PLAN_H
 #define WARDEN_FEATURED_CALL_PLAN_H
@@ -11,20 +12,20 @@
 #include "common/base/buf.h"
 
 #define PLAN_STEPS_MAX 4
-#define PLAN_END 0xff	/* leads nowhere: the call ends with the outcome's own status */
+#define PLAN_END       0xff /* leads nowhere: the call ends with the outcome's own status */
 
 /* Also the apps' numbers in the checkpoint: never renumber. */
 enum app_id {
 	APP_NONE = 0,
-	APP_DIAL = 1,		/* target: an extension; seconds: ring time */
+	APP_DIAL = 1, /* target: an extension; seconds: ring time */
 	APP_ECHO = 2,
-	APP_ANNOUNCE = 3,	/* target: a prompt */
-	APP_REFUSE = 4,		/* status, q850 */
-	APP_ORIGINATE = 5,	/* target: an extension that is rung to become the caller */
+	APP_ANNOUNCE = 3,  /* target: a prompt */
+	APP_REFUSE = 4,    /* status, q850 */
+	APP_ORIGINATE = 5, /* target: an extension that is rung to become the caller */
 };
 
 enum outcome {
-	OUTCOME_DONE,		/* did what it is for; a dial: answered and over */
+	OUTCOME_DONE, /* did what it is for; a dial: answered and over */
 	OUTCOME_BUSY,
 	OUTCOME_NOANSWER,
 	OUTCOME_UNREGISTERED,
@@ -33,26 +34,27 @@ enum outcome {
 };
 
 struct plan_step {
-	uint8_t		app;			/* enum app_id */
-	uint8_t		next[OUTCOMES];		/* index of a step, or PLAN_END */
-	uint8_t		q850;
-	uint16_t	status;
-	uint16_t	seconds;
-	char		target[65];
+	uint8_t app;            /* enum app_id */
+	uint8_t next[OUTCOMES]; /* index of a step, or PLAN_END */
+	uint8_t q850;
+	uint16_t status;
+	uint16_t seconds;
+	char target[65];
 };
 
 struct plan {
-	uint8_t			n;
-	struct plan_step	steps[PLAN_STEPS_MAX];
+	uint8_t n;
+	struct plan_step steps[PLAN_STEPS_MAX];
 };
 
-const char *app_name(uint8_t app);		/* enum app_id */
+const char *app_name(uint8_t app); /* enum app_id */
 const char *outcome_name(enum outcome outcome);
 
 /* "dial 1002 60s | refuse 404": for traces and tests. */
 void plan_print(const struct plan *plan, struct buf *out);
 
-/* Appends a step with all outcomes leading to PLAN_END and returns it; NULL when the plan is full. */
+/* Appends a step with all outcomes leading to PLAN_END and returns it; NULL when the plan is full.
+ */
 struct plan_step *plan_add(struct plan *plan, enum app_id app, const char *target);
 
 #endif

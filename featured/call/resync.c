@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Reconciliation with sipd and mediad after either side was away: mark (a new round), hear (what the peer names), sweep (at its sync_end: what it
- * did not name, and what it named and we do not know). Nothing is torn down before sync_end, and nothing because a peer is merely away.
+ * Reconciliation with sipd and mediad after either side was away: mark (a new round), hear (what
+ * the peer names), sweep (at its sync_end: what it did not name, and what it named and we do not
+ * know). Nothing is torn down before sync_end, and nothing because a peer is merely away.
  *
- * A leg that was told something on the present connection counts as heard: the peer composed its list before it read that.
+ * A leg that was told something on the present connection counts as heard: the peer composed its
+ * list before it read that.
  */
 #include "common/ipc/msg.h"
 #include "featured/call/call.h"
 #include "featured/call/session.h"
 
-#define STRAY_MS 2000	/* leg_offered of an unknown leg follows within this */
+#define STRAY_MS 2000 /* leg_offered of an unknown leg follows within this */
 
 void
 resync_up(struct core *core, uint8_t role)
@@ -50,7 +52,8 @@ resync_strays(struct core *core)
 			i++;
 			continue;
 		}
-		log_warning("sipd has an incoming leg that nobody knows", kv_x("leg", core->strays[i].leg));
+		log_warning("sipd has an incoming leg that nobody knows",
+		    kv_x("leg", core->strays[i].leg));
 		core_to_sipd(core, NULL, MSG_leg_hangup,
 		    &(struct msg_leg_hangup){ .leg = core->strays[i].leg, .q850_cause = 41 });
 		core->strays[i] = core->strays[--core->strays_n];
@@ -65,13 +68,14 @@ unknown_leg(struct core *core, const struct msg_sync_leg *m)
 		for (size_t i = 0; i < CORE_REFUSALS; i++)
 			if (core->refusals[i].leg == m->leg) {
 				core_to_sipd(core, NULL, MSG_leg_refuse,
-				    &(struct msg_leg_refuse){ .leg = m->leg, .status = core->refusals[i].status,
-					.q850_cause = core->refusals[i].q850 });
+				    &(struct msg_leg_refuse){ .leg = m->leg,
+				        .status = core->refusals[i].status,
+				        .q850_cause = core->refusals[i].q850 });
 				return;
 			}
 		if (core->strays_n < CORE_STRAYS)
-			core->strays[core->strays_n++] =
-			    (struct stray){ .leg = m->leg, .due = core->mono_ms + STRAY_MS };
+			core->strays[core->strays_n++] = (struct stray){ .leg = m->leg,
+				.due = core->mono_ms + STRAY_MS };
 		break;
 	case SIP_LEG_GONE:
 		core_to_sipd(core, NULL, MSG_leg_forget, &(struct msg_leg_forget){ .leg = m->leg });
@@ -79,8 +83,10 @@ unknown_leg(struct core *core, const struct msg_sync_leg *m)
 	case SIP_LEG_DIALING:
 	case SIP_LEG_RINGING:
 	case SIP_LEG_UP:
-		log_warning("sipd has a leg that nobody knows", kv_x("leg", m->leg), kv_u("state", m->state));
-		core_to_sipd(core, NULL, MSG_leg_hangup, &(struct msg_leg_hangup){ .leg = m->leg, .q850_cause = 41 });
+		log_warning("sipd has a leg that nobody knows", kv_x("leg", m->leg),
+		    kv_u("state", m->state));
+		core_to_sipd(core, NULL, MSG_leg_hangup,
+		    &(struct msg_leg_hangup){ .leg = m->leg, .q850_cause = 41 });
 		break;
 	}
 }
@@ -114,7 +120,8 @@ repeat_to_sipd(struct core *core, struct leg *leg)
 			session_want(core, leg, WANT_PROGRESS, leg->r.like);
 		} else {
 			core_to_sipd(core, leg, MSG_leg_progress,
-			    &(struct msg_leg_progress){ .leg = leg->r.id, .status = leg->r.progress });
+			    &(struct msg_leg_progress){
+			        .leg = leg->r.id, .status = leg->r.progress });
 		}
 		break;
 	case LEG_UP:
@@ -125,7 +132,8 @@ repeat_to_sipd(struct core *core, struct leg *leg)
 		break;
 	case LEG_DIALING:
 		if (leg->sip_state == SIP_LEG_RINGING)
-			leg_event(core, leg, LEV_ringing, &(struct leg_arg){ .status = leg->sip_status });
+			leg_event(core, leg, LEV_ringing,
+			    &(struct leg_arg){ .status = leg->sip_status });
 		return;
 	case LEG_CLOSING:
 		if (leg->sip_state == SIP_LEG_GONE)
@@ -135,14 +143,17 @@ repeat_to_sipd(struct core *core, struct leg *leg)
 		break;
 	case LEG_OVER:
 		if (leg->sip_state == SIP_LEG_GONE)
-			core_to_sipd(core, leg, MSG_leg_forget, &(struct msg_leg_forget){ .leg = leg->r.id });
+			core_to_sipd(core, leg, MSG_leg_forget,
+			    &(struct msg_leg_forget){ .leg = leg->r.id });
 		else if (leg->r.refuse_status != 0)
 			core_to_sipd(core, leg, MSG_leg_refuse,
-			    &(struct msg_leg_refuse){ .leg = leg->r.id, .status = leg->r.refuse_status,
-				.q850_cause = leg->r.q850 });
+			    &(struct msg_leg_refuse){ .leg = leg->r.id,
+			        .status = leg->r.refuse_status,
+			        .q850_cause = leg->r.q850 });
 		else
 			core_to_sipd(core, leg, MSG_leg_hangup,
-			    &(struct msg_leg_hangup){ .leg = leg->r.id, .q850_cause = leg->r.q850 });
+			    &(struct msg_leg_hangup){
+			        .leg = leg->r.id, .q850_cause = leg->r.q850 });
 		break;
 	case LEG_NONE:
 	case LEG_STATES:
@@ -153,8 +164,8 @@ repeat_to_sipd(struct core *core, struct leg *leg)
 		return;
 	}
 	core->stats.repeated_commands++;
-	trace_add(core, leg->call, "sync", "repeat-to-sipd", "leg=%016llx %s", (unsigned long long)leg->r.id,
-	    leg_state_name(leg->r.state));
+	trace_add(core, leg->call, "sync", "repeat-to-sipd", "leg=%016llx %s",
+	    (unsigned long long)leg->r.id, leg_state_name(leg->r.state));
 }
 
 void
@@ -173,9 +184,10 @@ resync_sipd_end(struct core *core)
 		if (leg->r.state == LEG_OVER || leg->r.state == LEG_MAKING)
 			continue;
 		core->stats.swept_legs++;
-		trace_add(core, leg->call, "sync", "not-at-sipd", "leg=%016llx %s", (unsigned long long)leg->r.id,
-		    leg_state_name(leg->r.state));
-		leg_event(core, leg, LEV_lost, &(struct leg_arg){ .cause = LEG_END_LOST, .status = 500 });
+		trace_add(core, leg->call, "sync", "not-at-sipd", "leg=%016llx %s",
+		    (unsigned long long)leg->r.id, leg_state_name(leg->r.state));
+		leg_event(core, leg, LEV_lost,
+		    &(struct leg_arg){ .cause = LEG_END_LOST, .status = 500 });
 	}
 }
 
@@ -189,7 +201,8 @@ resync_session(struct core *core, const struct msg_sync_session *m)
 	struct leg *leg = leg_find(core, m->session);
 
 	if (leg == NULL || leg->r.session == SESSION_NONE || leg->r.session == SESSION_CLOSED) {
-		core_to_mediad(core, NULL, MSG_media_close, &(struct msg_media_close){ .session = m->session });
+		core_to_mediad(core, NULL, MSG_media_close,
+		    &(struct msg_media_close){ .session = m->session });
 		return;
 	}
 	leg->session_named = true;
@@ -200,10 +213,12 @@ resync_session(struct core *core, const struct msg_sync_session *m)
 static void
 heal(struct core *core, struct leg *leg)
 {
-	if (leg->r.session != SESSION_LIVE || leg->session_named || leg->heard_mediad == core->mediad.round ||
-	    leg->copy != COPY_NONE || leg->r.state != LEG_UP || leg->r.want != WANT_NONE)
+	if (leg->r.session != SESSION_LIVE || leg->session_named ||
+	    leg->heard_mediad == core->mediad.round || leg->copy != COPY_NONE ||
+	    leg->r.state != LEG_UP || leg->r.want != WANT_NONE)
 		return;
-	trace_add(core, leg->call, "sync", "not-at-mediad", "leg=%016llx offered anew", (unsigned long long)leg->r.id);
+	trace_add(core, leg->call, "sync", "not-at-mediad", "leg=%016llx offered anew",
+	    (unsigned long long)leg->r.id);
 	log_warning("mediad has lost a session; offering anew", kv_x("leg", leg->r.id));
 	session_want(core, leg, WANT_REINVITE, leg->r.peer);
 }
@@ -218,7 +233,7 @@ resync_mediad_end(struct core *core)
 	HASH_ITER(hh, core->calls, call, tmp)
 	{
 		TAILQ_FOREACH(leg, &call->legs, next)
-			heal(core, leg);
+		heal(core, leg);
 		session_replay(core, call);
 	}
 }

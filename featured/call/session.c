@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Media sessions, as featured sees them. mediad carries out the commands of one connection in order, so a media_sdp proves that it has taken
- * everything that was sent before the request for it; until then their SDP is kept here (and sipd keeps the event that brought it), so
- * that no kill of a single daemon loses it.
+ * Media sessions, as featured sees them. mediad carries out the commands of one connection in
+ * order, so a media_sdp proves that it has taken everything that was sent before the request for
+ * it; until then their SDP is kept here (and sipd keeps the event that brought it), so that no kill
+ * of a single daemon loses it.
  */
 #include "featured/call/session.h"
 
@@ -13,8 +14,8 @@
 #include "featured/app/app.h"
 #include "featured/call/call.h"
 
-#define WANT_MS		5000	/* set-up: then 503 */
-#define WANT_UP_MS	30000	/* somebody has answered already: patience */
+#define WANT_MS    5000  /* set-up: then 503 */
+#define WANT_UP_MS 30000 /* somebody has answered already: patience */
 
 #define TELL(core, leg, name, ...)                                                                 \
 	core_to_mediad(core, leg, MSG_##name,                                                      \
@@ -93,7 +94,9 @@ static void
 ask(struct core *core, struct leg *leg)
 {
 	bool late = leg->r.late && (leg->r.want == WANT_DIAL || leg->r.want == WANT_ANSWER);
-	struct msg_media_make_offer m = { .session = leg->r.id, .call = leg->call->r.key, .like = leg->r.like,
+	struct msg_media_make_offer m = { .session = leg->r.id,
+		.call = leg->call->r.key,
+		.like = leg->r.like,
 		.flags = late ? MEDIA_FLAG_LATE : MEDIA_FLAG_NONE };
 
 	str_copy(m.far, sizeof(m.far), leg->r.far);
@@ -124,10 +127,11 @@ session_join(struct core *core, struct leg *a, struct leg *b)
 {
 	a->r.peer = b->r.id;
 	b->r.peer = a->r.id;
-	session_play_stop(core, a);	/* a ring-back tone would go on over the other's voice */
+	session_play_stop(core, a); /* a ring-back tone would go on over the other's voice */
 	leg_dirty(core, a);
 	leg_dirty(core, b);
-	core_to_mediad(core, a, MSG_media_connect, &(struct msg_media_connect){ .a = a->r.id, .b = b->r.id });
+	core_to_mediad(core, a, MSG_media_connect,
+	    &(struct msg_media_connect){ .a = a->r.id, .b = b->r.id });
 }
 
 void
@@ -177,19 +181,22 @@ session_close(struct core *core, struct leg *leg)
  * What mediad says.
  */
 
-/* mediad has taken all that was sent before seq: sipd need no longer keep the events that brought it. */
+/* mediad has taken all that was sent before seq: sipd need no longer keep the events that brought
+ * it. */
 static void
 proven(struct core *core, struct call *call, uint32_t seq)
 {
 	struct leg *leg;
 
-	TAILQ_FOREACH(leg, &call->legs, next) {
+	TAILQ_FOREACH(leg, &call->legs, next)
+	{
 		if (leg->copy != COPY_NONE && (int32_t)(seq - leg->copy_seq) >= 0)
 			session_drop_copy(leg);
 		if (leg->copy != COPY_NONE || leg->unproven)
 			continue;
 		if (leg->r.state == LEG_SETTLING ||
-		    ((leg->r.state == LEG_OFFERED || leg->r.state == LEG_ANSWERING) && !leg->r.taken))
+		    ((leg->r.state == LEG_OFFERED || leg->r.state == LEG_ANSWERING) &&
+		        !leg->r.taken))
 			leg_event(core, leg, LEV_settled, NULL);
 	}
 }
@@ -209,7 +216,8 @@ session_got_sdp(struct core *core, const struct msg_media_sdp *m)
 	if (--leg->owed > 0 || leg->r.want == WANT_NONE)
 		return;
 	if ((m->kind == MEDIA_SDP_OFFER) != wants_offer(leg)) {
-		log_limited(&core->bucket, LL_WARNING, "mediad made the wrong kind of SDP", kv_x("leg", leg->r.id));
+		log_limited(&core->bucket, LL_WARNING, "mediad made the wrong kind of SDP",
+		    kv_x("leg", leg->r.id));
 		return;
 	}
 	proven(core, leg->call, leg->want_seq);
@@ -225,12 +233,12 @@ session_got_failed(struct core *core, const struct msg_media_failed *m)
 	if (leg == NULL)
 		return;
 	trace_add(core, leg->call, "media", "failed", "leg=%016llx command=%s status=%u %s",
-	    (unsigned long long)leg->r.id, ipc_def(m->command) != NULL ? ipc_def(m->command)->name : "?", m->status,
-	    m->reason);
+	    (unsigned long long)leg->r.id,
+	    ipc_def(m->command) != NULL ? ipc_def(m->command)->name : "?", m->status, m->reason);
 	if (makes && leg->owed > 0 && --leg->owed > 0)
 		return;
 	if (makes && leg->r.want == WANT_NONE)
-		return;		/* what it was for has failed before it */
+		return; /* what it was for has failed before it */
 	if (m->command == MSG_media_offer || m->command == MSG_media_answer)
 		session_drop_copy(leg);
 	leg_event(core, leg, LEV_failed,
@@ -257,7 +265,8 @@ session_got_closed(struct core *core, const struct msg_media_closed *m)
 	f->rtt_us = m->rtt_us;
 	leg->r.session = SESSION_CLOSED;
 	leg_dirty(core, leg);
-	trace_add(core, leg->call, "media", "closed", "leg=%016llx codec=%s in=%llu out=%llu lost=%u jitter_us=%u",
+	trace_add(core, leg->call, "media", "closed",
+	    "leg=%016llx codec=%s in=%llu out=%llu lost=%u jitter_us=%u",
 	    (unsigned long long)leg->r.id, f->codec, (unsigned long long)f->packets_in,
 	    (unsigned long long)f->packets_out, f->lost_in, f->jitter_us);
 }
@@ -290,11 +299,12 @@ session_replay(struct core *core, struct call *call)
 	struct leg *leg, *peer;
 
 	TAILQ_FOREACH(leg, &call->legs, next)
-		if (leg->r.session == SESSION_LIVE)
-			replay_sdp(core, leg);
-		else if (leg->r.session == SESSION_CLOSING)
-			TELL(core, leg, media_close);
-	TAILQ_FOREACH(leg, &call->legs, next) {
+	if (leg->r.session == SESSION_LIVE)
+		replay_sdp(core, leg);
+	else if (leg->r.session == SESSION_CLOSING)
+		TELL(core, leg, media_close);
+	TAILQ_FOREACH(leg, &call->legs, next)
+	{
 		if (leg->r.session != SESSION_LIVE)
 			continue;
 		peer = leg->r.peer != 0 ? leg_find(core, leg->r.peer) : NULL;
@@ -304,7 +314,8 @@ session_replay(struct core *core, struct call *call)
 		if (leg->r.echo)
 			TELL(core, leg, media_echo, .on = 1);
 		if (leg->r.play != 0 && leg->session_play != leg->r.play) {
-			struct msg_media_play m = { .session = leg->r.id, .play = leg->r.play,
+			struct msg_media_play m = { .session = leg->r.id,
+				.play = leg->r.play,
 				.loops = leg->r.play_loops };
 
 			str_copy(m.path, sizeof(m.path), leg->r.path);
@@ -312,8 +323,8 @@ session_replay(struct core *core, struct call *call)
 		}
 	}
 	TAILQ_FOREACH(leg, &call->legs, next)
-		if (leg->r.session == SESSION_LIVE && leg->r.want != WANT_NONE)
-			ask(core, leg);
+	if (leg->r.session == SESSION_LIVE && leg->r.want != WANT_NONE)
+		ask(core, leg);
 }
 
 void
@@ -322,7 +333,8 @@ session_overdue(struct core *core, struct call *call)
 	struct leg *leg;
 	uint64_t limit, waited, again = 0;
 
-	TAILQ_FOREACH(leg, &call->legs, next) {
+	TAILQ_FOREACH(leg, &call->legs, next)
+	{
 		if (leg->r.want == WANT_NONE)
 			continue;
 		limit = leg->r.want == WANT_ANSWER || leg_is_up(leg) ? WANT_UP_MS : WANT_MS;
@@ -331,10 +343,13 @@ session_overdue(struct core *core, struct call *call)
 			again = again == 0 || limit - waited < again ? limit - waited : again;
 			continue;
 		}
-		trace_add(core, call, "timer", "media-overdue", "leg=%016llx", (unsigned long long)leg->r.id);
+		trace_add(core, call, "timer", "media-overdue", "leg=%016llx",
+		    (unsigned long long)leg->r.id);
 		leg->owed = 0;
 		leg_event(core, leg, LEV_failed,
-		    &(struct leg_arg){ .status = 503, .command = MSG_media_make_answer, .reason = "no answer from mediad" });
+		    &(struct leg_arg){ .status = 503,
+		        .command = MSG_media_make_answer,
+		        .reason = "no answer from mediad" });
 		if (call->r.ending)
 			return;
 	}

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * A leg's media session at mediad: what is told to mediad, what is owed by it, and how all of it is said again after mediad was away.
- * SDP passes through as bytes. Never touches the leg's state; leg.c does, when media_sdp or media_failed comes.
+ * A leg's media session at mediad: what is told to mediad, what is owed by it, and how all of it is
+ * said again after mediad was away. SDP passes through as bytes. Never touches the leg's state;
+ * leg.c does, when media_sdp or media_failed comes.
  */
 #ifndef WARDEN_FEATURED_CALL_SESSION_H
 #define WARDEN_FEATURED_CALL_SESSION_H
@@ -30,7 +31,8 @@ void session_got_sdp(struct core *core, const struct msg_media_sdp *m);
 void session_got_failed(struct core *core, const struct msg_media_failed *m);
 void session_got_closed(struct core *core, const struct msg_media_closed *m);
 
-/* Says again what mediad may have missed of this call: SDP, connections, what is played, what is owed. All of it may be repeated. */
+/* Says again what mediad may have missed of this call: SDP, connections, what is played, what is
+ * owed. All of it may be repeated. */
 void session_replay(struct core *core, struct call *call);
 /* TIMER_WANT: mediad has owed SDP for too long. */
 void session_overdue(struct core *core, struct call *call);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The core's checkpoint: calls.ckpt (with each call's trace behind the records), legs.ckpt, and dials.ckpt for what leg_dial needs while a leg
- * rings. Written at the end of each turn, before its commands leave; read once at the start.
+ * The core's checkpoint: calls.ckpt (with each call's trace behind the records), legs.ckpt, and
+ * dials.ckpt for what leg_dial needs while a leg rings. Written at the end of each turn, before its
+ * commands leave; read once at the start.
  */
 #include <errno.h>
 #include <string.h>
@@ -10,20 +11,21 @@
 #include "featured/app/app.h"
 #include "featured/call/call.h"
 
-#define CALLS_MAGIC	0x57434c53	/* "WCLS" */
-#define LEGS_MAGIC	0x574c4547	/* "WLEG" */
-#define DIALS_MAGIC	0x57444c53	/* "WDLS" */
-#define VERSION		1
+#define CALLS_MAGIC 0x57434c53 /* "WCLS" */
+#define LEGS_MAGIC  0x574c4547 /* "WLEG" */
+#define DIALS_MAGIC 0x57444c53 /* "WDLS" */
+#define VERSION     1
 
 static int
-open_one(struct ckpt **out, const char *dir, const char *name, uint32_t magic, size_t size, uint32_t max, size_t tail)
+open_one(struct ckpt **out, const char *dir, const char *name, uint32_t magic, size_t size,
+    uint32_t max, size_t tail)
 {
 	char path[300];
 
 	if (!str_format(path, sizeof(path), "%s/%s", dir, name))
 		return -ENAMETOOLONG;
-	return tail > 0 ? ckpt_open_tail(out, path, magic, VERSION, size, max, tail) :
-	    ckpt_open(out, path, magic, VERSION, size, max);
+	return tail > 0 ? ckpt_open_tail(out, path, magic, VERSION, size, max, tail)
+	                : ckpt_open(out, path, magic, VERSION, size, max);
 }
 
 int
@@ -31,12 +33,14 @@ store_open(struct core *core, const char *dir)
 {
 	int r;
 
-	r = open_one(&core->calls_ck, dir, "calls.ckpt", CALLS_MAGIC, sizeof(struct call_rec), CORE_MAX_CALLS,
-	    CORE_TRACE_SIZE);
+	r = open_one(&core->calls_ck, dir, "calls.ckpt", CALLS_MAGIC, sizeof(struct call_rec),
+	    CORE_MAX_CALLS, CORE_TRACE_SIZE);
 	if (r == 0)
-		r = open_one(&core->legs_ck, dir, "legs.ckpt", LEGS_MAGIC, sizeof(struct leg_rec), CORE_MAX_LEGS, 0);
+		r = open_one(&core->legs_ck, dir, "legs.ckpt", LEGS_MAGIC, sizeof(struct leg_rec),
+		    CORE_MAX_LEGS, 0);
 	if (r == 0)
-		r = open_one(&core->dials_ck, dir, "dials.ckpt", DIALS_MAGIC, sizeof(struct dial_rec), CORE_MAX_LEGS, 0);
+		r = open_one(&core->dials_ck, dir, "dials.ckpt", DIALS_MAGIC,
+		    sizeof(struct dial_rec), CORE_MAX_LEGS, 0);
 	return r;
 }
 
@@ -69,7 +73,8 @@ store_save(struct core *core, struct call *call)
 {
 	struct leg *leg;
 
-	TAILQ_FOREACH(leg, &call->legs, next) {
+	TAILQ_FOREACH(leg, &call->legs, next)
+	{
 		if (!leg->dirty)
 			continue;
 		leg->dirty = false;
@@ -94,7 +99,8 @@ load_calls(struct core *core)
 	const struct call_rec *rec;
 	struct call *call;
 
-	for (uint32_t s = ckpt_next(core->calls_ck, 0); s != CKPT_NONE; s = ckpt_next(core->calls_ck, s + 1)) {
+	for (uint32_t s = ckpt_next(core->calls_ck, 0); s != CKPT_NONE;
+	     s = ckpt_next(core->calls_ck, s + 1)) {
 		rec = ckpt_get(core->calls_ck, s);
 		if (rec == NULL)
 			continue;
@@ -124,10 +130,12 @@ load_legs(struct core *core)
 	struct call *call;
 	struct leg *leg;
 
-	for (uint32_t s = ckpt_next(core->legs_ck, 0); s != CKPT_NONE; s = ckpt_next(core->legs_ck, s + 1)) {
+	for (uint32_t s = ckpt_next(core->legs_ck, 0); s != CKPT_NONE;
+	     s = ckpt_next(core->legs_ck, s + 1)) {
 		rec = ckpt_get(core->legs_ck, s);
 		call = rec != NULL ? call_find(core, rec->call.b) : NULL;
-		if (call == NULL || leg_find(core, rec->id) != NULL || rec->state >= LEG_STATES || rec->state == LEG_NONE) {
+		if (call == NULL || leg_find(core, rec->id) != NULL || rec->state >= LEG_STATES ||
+		    rec->state == LEG_NONE) {
 			ckpt_del(core->legs_ck, s);
 			continue;
 		}
@@ -138,7 +146,8 @@ load_legs(struct core *core)
 		leg->call = call;
 		/* What brought their SDP is repeated by sipd; until then mediad may lack it. */
 		leg->unproven = leg->r.state == LEG_SETTLING ||
-		    ((leg->r.state == LEG_OFFERED || leg->r.state == LEG_ANSWERING) && !leg->r.taken && !leg->r.late);
+		    ((leg->r.state == LEG_OFFERED || leg->r.state == LEG_ANSWERING) &&
+		        !leg->r.taken && !leg->r.late);
 		TAILQ_INSERT_TAIL(&call->legs, leg, next);
 		HASH_ADD(hh, core->legs, r.id, sizeof(leg->r.id), leg);
 	}
@@ -150,7 +159,8 @@ load_dials(struct core *core)
 	const struct dial_rec *rec;
 	struct leg *leg;
 
-	for (uint32_t s = ckpt_next(core->dials_ck, 0); s != CKPT_NONE; s = ckpt_next(core->dials_ck, s + 1)) {
+	for (uint32_t s = ckpt_next(core->dials_ck, 0); s != CKPT_NONE;
+	     s = ckpt_next(core->dials_ck, s + 1)) {
 		rec = ckpt_get(core->dials_ck, s);
 		leg = rec != NULL ? leg_find(core, rec->leg) : NULL;
 		if (leg == NULL || leg->dial != NULL) {
@@ -163,7 +173,8 @@ load_dials(struct core *core)
 	}
 }
 
-/* A call that was made an instant before the kill, or is over: its record is written once more; the spool takes only one. */
+/* A call that was made an instant before the kill, or is over: its record is written once more; the
+ * spool takes only one. */
 static void
 take_up(struct core *core, struct call *call)
 {
@@ -183,7 +194,8 @@ take_up(struct core *core, struct call *call)
 	}
 	/* Deadlines go on, but mediad gets its time again from now. */
 	call->r.due[TIMER_WANT] = 0;
-	TAILQ_FOREACH(leg, &call->legs, next) {
+	TAILQ_FOREACH(leg, &call->legs, next)
+	{
 		if (leg->r.want == WANT_NONE)
 			continue;
 		leg->r.want_mono_ms = core->mono_ms;
@@ -204,8 +216,8 @@ store_load(struct core *core)
 	load_legs(core);
 	load_dials(core);
 	HASH_ITER(hh, core->calls, call, tmp)
-		take_up(core, call);
+	take_up(core, call);
 	if (HASH_COUNT(core->calls) > 0)
-		log_info("calls taken up from the checkpoint", kv_u("calls", HASH_COUNT(core->calls)),
-		    kv_u("legs", HASH_COUNT(core->legs)));
+		log_info("calls taken up from the checkpoint",
+		    kv_u("calls", HASH_COUNT(core->calls)), kv_u("legs", HASH_COUNT(core->legs)));
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Timers of calls: each call has one deadline of each kind, and the calls stand in a binary heap by their earliest. No clock: core_timers() is
- * called by whoever has one.
+ * Timers of calls: each call has one deadline of each kind, and the calls stand in a binary heap by
+ * their earliest. No clock: core_timers() is called by whoever has one.
  */
 #include "common/base/mem.h"
 #include "featured/app/app.h"
@@ -98,8 +98,8 @@ linger_over(struct core *core, struct call *call)
 		return;
 	}
 	TAILQ_FOREACH(leg, &call->legs, next)
-		if (leg->r.state != LEG_OVER)
-			leg_event(core, leg, LEV_lost, &(struct leg_arg){ .cause = LEG_END_LOCAL });
+	if (leg->r.state != LEG_OVER)
+		leg_event(core, leg, LEV_lost, &(struct leg_arg){ .cause = LEG_END_LOCAL });
 }
 
 static void
@@ -121,7 +121,7 @@ fire(struct core *core, struct call *call, enum call_timer kind)
 		session_overdue(core, call);
 		break;
 	case TIMER_FIGURES:
-		break;		/* call_settle() sees that it is off */
+		break; /* call_settle() sees that it is off */
 	case TIMER_LINGER:
 		linger_over(core, call);
 		break;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * A call's trace: every decision, one line each, "at_ms TAB source TAB event TAB detail LF", appended to the tail of the call's checkpoint record, so
- * that it survives a kill. Bounded: what does not fit is left out, but the end of a call always finds room. Traces of ended calls are
- * kept in memory for a while, after which the record in the database has them.
+ * A call's trace: every decision, one line each, "at_ms TAB source TAB event TAB detail LF",
+ * appended to the tail of the call's checkpoint record, so that it survives a kill. Bounded: what
+ * does not fit is left out, but the end of a call always finds room. Traces of ended calls are kept
+ * in memory for a while, after which the record in the database has them.
  */
 #include <inttypes.h>
 #include <stdarg.h>
@@ -13,11 +14,12 @@
 #include "common/base/mem.h"
 #include "featured/call/call.h"
 
-#define RESERVE		512	/* for the end of a long call */
-#define LINE_MAX_LEN	300
+#define RESERVE      512 /* for the end of a long call */
+#define LINE_MAX_LEN 300
 
 void
-trace_add(struct core *core, struct call *call, const char *source, const char *event, const char *fmt, ...)
+trace_add(struct core *core, struct call *call, const char *source, const char *event,
+    const char *fmt, ...)
 {
 	char *tail = ckpt_tail(core->calls_ck, call->slot);
 	size_t room = CORE_TRACE_SIZE - 1 - (call->r.ending ? 0 : RESERVE), at = call->r.trace_len;
@@ -107,8 +109,8 @@ column(const char **p, char separator, char *out, size_t size)
 }
 
 bool
-core_trace(const struct core *core, const uint8_t uuid[UUID_LEN], void (*cb)(void *arg, const struct msg_trace_item *),
-    void *arg)
+core_trace(const struct core *core, const uint8_t uuid[UUID_LEN],
+    void (*cb)(void *arg, const struct msg_trace_item *), void *arg)
 {
 	const struct call *call = call_find(core, uuid);
 	const struct ended *e = NULL;

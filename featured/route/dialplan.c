@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Numbers to plans. Features that are not built yet are refused with 501 by name, so that nobody takes their absence for a fault of the network.
+ * Numbers to plans. Features that are not built yet are refused with 501 by name, so that nobody
+ * takes their absence for a fault of the network.
  */
 #include "featured/route/dialplan.h"
 
@@ -11,7 +12,7 @@
 #include "featured/route/pattern.h"
 #include "featured/settings.h"
 
-#define PROMPT_UNKNOWN "ss-noservice"	/* "the number you have dialled is not in service" */
+#define PROMPT_UNKNOWN "ss-noservice" /* "the number you have dialled is not in service" */
 
 static void
 refuse(struct plan *plan, uint16_t status, uint8_t q850)
@@ -23,15 +24,17 @@ refuse(struct plan *plan, uint16_t status, uint8_t q850)
 }
 
 static void
-not_built(struct plan *plan, const struct route_ask *ask, const char *feature, char *why, size_t why_size)
+not_built(struct plan *plan, const struct route_ask *ask, const char *feature, char *why,
+    size_t why_size)
 {
-	log_limited(ask->bucket, LL_WARNING, "feature is not built yet", kv_s("feature", feature), kv_s("from", ask->from),
-	    kv_s("to", ask->to));
+	log_limited(ask->bucket, LL_WARNING, "feature is not built yet", kv_s("feature", feature),
+	    kv_s("from", ask->from), kv_s("to", ask->to));
 	str_format(why, why_size, "%s is not built yet", feature);
 	refuse(plan, 501, 79);
 }
 
-/* The key of the feature code that to is, or begins with (when a number follows); NULL none. The longest code wins. */
+/* The key of the feature code that to is, or begins with (when a number follows); NULL none. The
+ * longest code wins. */
 static const char *
 feature_of(const struct settings *s, const char *to)
 {
@@ -117,7 +120,8 @@ void
 dialplan_route(const struct route_ask *ask, struct plan *plan, char *why, size_t why_size)
 {
 	const struct settings *s = ask->settings;
-	const struct extension *from = settings_extension(s, ask->from), *to = settings_extension(s, ask->to);
+	const struct extension *from = settings_extension(s, ask->from),
+	                       *to = settings_extension(s, ask->to);
 	const char *feature;
 	struct plan_step *step;
 
@@ -138,7 +142,8 @@ dialplan_route(const struct route_ask *ask, struct plan *plan, char *why, size_t
 		}
 	} else if ((feature = pattern_of(ask)) != NULL) {
 		not_built(plan, ask, feature, why, why_size);
-	} else if (pattern_match(ask->patterns, s->dialplan.internal_pattern, ask->to) || !looks_external(ask->to)) {
+	} else if (pattern_match(ask->patterns, s->dialplan.internal_pattern, ask->to) ||
+	    !looks_external(ask->to)) {
 		str_copy(why, why_size, "unknown number");
 		unknown(plan);
 	} else if (from == NULL || !from->allow_external) {

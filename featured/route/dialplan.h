@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The dialplan (CONTRACT section 1): who calls what becomes a plan. Pure: settings in, plan out. An extension's existence decides before a feature
- * code, and both before a pattern.
+ * The dialplan (CONTRACT section 1): who calls what becomes a plan. Pure: settings in, plan out. An
+ * extension's existence decides before a feature code, and both before a pattern.
  */
 #ifndef WARDEN_FEATURED_ROUTE_DIALPLAN_H
 #define WARDEN_FEATURED_ROUTE_DIALPLAN_H
@@ -15,11 +15,11 @@ struct patterns;
 struct settings;
 
 struct route_ask {
-	const struct settings	*settings;
-	const char		*from;	/* the caller's extension, or whatever it calls itself */
-	const char		*to;	/* as dialled */
-	struct patterns		*patterns;	/* the cache of compiled ones */
-	struct log_bucket	*bucket;	/* for what callers can provoke */
+	const struct settings *settings;
+	const char *from;          /* the caller's extension, or whatever it calls itself */
+	const char *to;            /* as dialled */
+	struct patterns *patterns; /* the cache of compiled ones */
+	struct log_bucket *bucket; /* for what callers can provoke */
 };
 
 /* Always makes a plan of at least one step. why: a few words for the trace. */

@@ -19,7 +19,8 @@ pattern_match(struct patterns *p, const char *pattern, const char *number)
 	k = &p->kept[p->next++ % PATTERNS_KEPT];
 	if (k->ok)
 		regfree(&k->re);
-	k->ok = str_copy(k->text, sizeof(k->text), pattern) && regcomp(&k->re, pattern, REG_EXTENDED | REG_NOSUB) == 0;
+	k->ok = str_copy(k->text, sizeof(k->text), pattern) &&
+	    regcomp(&k->re, pattern, REG_EXTENDED | REG_NOSUB) == 0;
 	return k->ok && regexec(&k->re, number, 0, NULL, 0) == 0;
 }
 

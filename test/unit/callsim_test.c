@@ -31,59 +31,59 @@
 #include "featured/call/core.h"
 #include "featured/settings.h"
 
-#define LEGS_MAX	64
-#define STEPS		120
-#define REAL		UINT64_C(1700000000000)
+#define LEGS_MAX 64
+#define STEPS    120
+#define REAL     UINT64_C(1700000000000)
 
 /* A message on its way. */
 struct flight {
 	STAILQ_ENTRY(flight) next;
-	uint16_t	type;
+	uint16_t type;
 	_Alignas(16) uint8_t body[];
 };
 STAILQ_HEAD(flights, flight);
 
 struct sip_leg {
-	uint64_t	id;
-	uint8_t		state;		/* enum sip_leg_state, 0 free */
-	uint16_t	status;		/* last 1xx */
-	bool		incoming;
-	bool		offer_due;	/* leg_offered is kept until leg_taken or a refusal */
-	bool		answer_due;	/* leg_answered until leg_settled */
-	uint16_t	gone_status;
-	uint8_t		gone_cause;
+	uint64_t id;
+	uint8_t state;   /* enum sip_leg_state, 0 free */
+	uint16_t status; /* last 1xx */
+	bool incoming;
+	bool offer_due;  /* leg_offered is kept until leg_taken or a refusal */
+	bool answer_due; /* leg_answered until leg_settled */
+	uint16_t gone_status;
+	uint8_t gone_cause;
 };
 
 struct media_session {
-	uint64_t	id;		/* 0 free */
-	bool		theirs, ours, negotiated;
-	uint64_t	peer;
+	uint64_t id; /* 0 free */
+	bool theirs, ours, negotiated;
+	uint64_t peer;
 };
 
 struct game {
-	unsigned	 seed;
-	uint32_t	 random;
-	bool		 patient;	/* phones ring, answer and stay */
-	bool		 log;
-	bool		 failed;
-	char		 dir[48];
-	struct settings	 settings;
+	unsigned seed;
+	uint32_t random;
+	bool patient; /* phones ring, answer and stay */
+	bool log;
+	bool failed;
+	char dir[48];
+	struct settings settings;
 	struct extension extensions[2];
-	size_t		 contacts;
-	struct core	*core;
-	uint64_t	 mono_ms;
-	struct flights	 to_sipd, from_sipd, to_mediad, from_mediad;
-	bool		 sipd_up, mediad_up;	/* connected */
-	struct sip_leg	 legs[LEGS_MAX];
+	size_t contacts;
+	struct core *core;
+	uint64_t mono_ms;
+	struct flights to_sipd, from_sipd, to_mediad, from_mediad;
+	bool sipd_up, mediad_up; /* connected */
+	struct sip_leg legs[LEGS_MAX];
 	struct media_session sessions[LEGS_MAX];
-	unsigned	 invites;
-	uint64_t	 heard[8];	/* the legs of those that featured has heard of */
-	unsigned	 nheard;
-	struct uuid	 records[256];
-	size_t		 nrecords;
-	bool		 quiet;		/* no more kills and no more of the phones' moods */
-	bool		 ended;		/* some phone has ended something, so hanging up is right */
-	unsigned	 kills;
+	unsigned invites;
+	uint64_t heard[8]; /* the legs of those that featured has heard of */
+	unsigned nheard;
+	struct uuid records[256];
+	size_t nrecords;
+	bool quiet; /* no more kills and no more of the phones' moods */
+	bool ended; /* some phone has ended something, so hanging up is right */
+	unsigned kills;
 };
 
 static unsigned
@@ -112,9 +112,10 @@ fly(struct flights *q, uint16_t type, const void *body)
 
 	f->type = type;
 	memcpy(f->body, body, size);
-	for (size_t i = 0; i < ipc_def(type)->nfields; i++)	/* SDP is but a word here */
+	for (size_t i = 0; i < ipc_def(type)->nfields; i++) /* SDP is but a word here */
 		if (ipc_def(type)->fields[i].kind == IPC_K_VIEW) {
-			struct ipc_view *v = (struct ipc_view *)(f->body + ipc_def(type)->fields[i].off);
+			struct ipc_view *v = (struct ipc_view *)(f->body +
+			    ipc_def(type)->fields[i].off);
 
 			if (v->len > 0)
 				*v = ipc_view_str("sdp");
@@ -192,7 +193,9 @@ sip_leg_new(struct game *g, uint64_t id, uint8_t state)
 static void
 tell_offered(struct game *g, const struct sip_leg *leg)
 {
-	struct msg_leg_offered m = { .leg = leg->id, .max_forwards = 70, .sdp = ipc_view_str("sdp") };
+	struct msg_leg_offered m = {
+		.leg = leg->id, .max_forwards = 70, .sdp = ipc_view_str("sdp")
+	};
 
 	str_copy(m.from_user, sizeof(m.from_user), "1001");
 	str_copy(m.to_user, sizeof(m.to_user), "1002");
@@ -203,13 +206,15 @@ tell_offered(struct game *g, const struct sip_leg *leg)
 static void
 tell_answered(struct game *g, const struct sip_leg *leg)
 {
-	FROM_SIPD(g, leg_answered, .leg = leg->id, .at_ms = REAL + g->mono_ms, .sdp = ipc_view_str("sdp"));
+	FROM_SIPD(g, leg_answered, .leg = leg->id, .at_ms = REAL + g->mono_ms,
+	    .sdp = ipc_view_str("sdp"));
 }
 
 static void
 tell_gone(struct game *g, const struct sip_leg *leg)
 {
-	FROM_SIPD(g, leg_gone, .leg = leg->id, .status = leg->gone_status, .cause = leg->gone_cause);
+	FROM_SIPD(g, leg_gone, .leg = leg->id, .status = leg->gone_status,
+	    .cause = leg->gone_cause);
 }
 
 static void
@@ -226,7 +231,7 @@ sip_gone(struct game *g, struct sip_leg *leg, uint16_t status, uint8_t cause)
 static void
 sipd_does(struct game *g, uint16_t type, const void *body)
 {
-	uint64_t id = ((const struct msg_leg_taken *)body)->leg;	/* the first field of all */
+	uint64_t id = ((const struct msg_leg_taken *)body)->leg; /* the first field of all */
 	struct sip_leg *leg = sip_leg(g, id);
 
 	if (type == MSG_leg_dial) {
@@ -344,8 +349,9 @@ connects(struct game *g, uint64_t a, uint64_t b)
 static void
 mediad_does(struct game *g, uint16_t type, const void *body)
 {
-	uint64_t id = ((const struct msg_media_close *)body)->session;	/* the first field of all */
-	struct media_session *s = session(g, id, type == MSG_media_offer || type == MSG_media_make_offer);
+	uint64_t id = ((const struct msg_media_close *)body)->session; /* the first field of all */
+	struct media_session *s = session(g, id,
+	    type == MSG_media_offer || type == MSG_media_make_offer);
 
 	switch (type) {
 	case MSG_media_offer:
@@ -353,7 +359,8 @@ mediad_does(struct game *g, uint16_t type, const void *body)
 		break;
 	case MSG_media_make_offer:
 		s->ours = true;
-		FROM_MEDIAD(g, media_sdp, .session = id, .kind = MEDIA_SDP_OFFER, .sdp = ipc_view_str("sdp"));
+		FROM_MEDIAD(g, media_sdp, .session = id, .kind = MEDIA_SDP_OFFER,
+		    .sdp = ipc_view_str("sdp"));
 		break;
 	case MSG_media_make_answer:
 		if (s == NULL || !s->theirs) {
@@ -361,7 +368,8 @@ mediad_does(struct game *g, uint16_t type, const void *body)
 			break;
 		}
 		s->negotiated = true;
-		FROM_MEDIAD(g, media_sdp, .session = id, .kind = MEDIA_SDP_ANSWER, .sdp = ipc_view_str("sdp"));
+		FROM_MEDIAD(g, media_sdp, .session = id, .kind = MEDIA_SDP_ANSWER,
+		    .sdp = ipc_view_str("sdp"));
 		break;
 	case MSG_media_answer:
 		if (s == NULL || !s->ours)
@@ -392,8 +400,8 @@ mediad_connects(struct game *g)
 	for (size_t i = 0; i < LEGS_MAX; i++)
 		if (g->sessions[i].id != 0) {
 			n++;
-			FROM_MEDIAD(g, sync_session, .session = g->sessions[i].id, .peer = g->sessions[i].peer,
-			    .negotiated = g->sessions[i].negotiated);
+			FROM_MEDIAD(g, sync_session, .session = g->sessions[i].id,
+			    .peer = g->sessions[i].peer, .negotiated = g->sessions[i].negotiated);
 		}
 	FROM_MEDIAD(g, sync_end, .count = n);
 }
@@ -428,7 +436,7 @@ record(struct game *g, const struct cdr *cdr)
 {
 	for (size_t i = 0; i < g->nrecords; i++)
 		if (uuid_cmp(&g->records[i], &cdr->call) == 0)
-			return;		/* said again, because it was not known to be on disk */
+			return; /* said again, because it was not known to be on disk */
 	if (g->nrecords < 256)
 		g->records[g->nrecords++] = cdr->call;
 }
@@ -633,7 +641,8 @@ callee_does(struct game *g, struct sip_leg *leg)
 		leg->state = SIP_LEG_RINGING;
 		leg->status = chance(g, 2) == 0 ? 180 : 183;
 		FROM_SIPD(g, leg_ringing, .leg = leg->id, .status = leg->status,
-		    .sdp = leg->status == 183 ? ipc_view_str("sdp") : (struct ipc_view){ .len = 0 });
+		    .sdp = leg->status == 183 ? ipc_view_str("sdp")
+		                              : (struct ipc_view){ .len = 0 });
 	} else if (what <= 3) {
 		leg->state = SIP_LEG_UP;
 		leg->answer_due = true;
@@ -813,7 +822,8 @@ come_to_rest(struct game *g)
 	g->ended = true;
 	for (size_t i = 0; i < LEGS_MAX; i++) {
 		if (g->legs[i].state != 0 && g->legs[i].state != SIP_LEG_GONE)
-			sip_gone(g, &g->legs[i], g->legs[i].state == SIP_LEG_UP ? 200 : 487, LEG_END_REMOTE);
+			sip_gone(g, &g->legs[i], g->legs[i].state == SIP_LEG_UP ? 200 : 487,
+			    LEG_END_REMOTE);
 		settle(g);
 	}
 	/* The last records, and what the reconciliation of now would find. */
@@ -871,7 +881,8 @@ game(unsigned seed, bool log)
 int
 main(int argc, char **argv)
 {
-	unsigned first = argc > 1 ? (unsigned)atoi(argv[1]) : 1, games = argc > 2 ? (unsigned)atoi(argv[2]) : 200;
+	unsigned first = argc > 1 ? (unsigned)atoi(argv[1]) : 1,
+	         games = argc > 2 ? (unsigned)atoi(argv[2]) : 200;
 	unsigned failed = 0;
 
 	log_open("callsim");

@@ -32,45 +32,45 @@
 #include "featured/call/core.h"
 #include "featured/settings.h"
 
-#define SYMBOLS_MAX	64
-#define CONTACTS_MAX	64
-#define EXTENSIONS_MAX	32
-#define START_REAL	UINT64_C(1700000000000)
+#define SYMBOLS_MAX    64
+#define CONTACTS_MAX   64
+#define EXTENSIONS_MAX 32
+#define START_REAL     UINT64_C(1700000000000)
 
 struct symbol {
-	char		name[32];
-	uint64_t	id;
+	char name[32];
+	uint64_t id;
 };
 
 struct contact {
-	char			user[65];
-	struct core_contact	contact;
+	char user[65];
+	struct core_contact contact;
 };
 
 struct run {
-	const char	*file;
-	int		 line;
-	bool		 failed;
-	char		 dir[64];
-	struct settings	 settings;
+	const char *file;
+	int line;
+	bool failed;
+	char dir[64];
+	struct settings settings;
 	struct extension extensions[EXTENSIONS_MAX];
-	struct contact	 contacts[CONTACTS_MAX];
-	size_t		 ncontacts;
-	struct symbol	 symbols[SYMBOLS_MAX];
-	size_t		 nsymbols;
-	struct core	*core;
-	uint64_t	 mono_ms;
-	enum core_auth	 auth;
-	char		 auth_user[65];
-	bool		 durable;	/* the spool writes at once */
-	bool		 open;		/* calls may live at the end */
-	uint64_t	 impossible;	/* expected */
-	struct uuid	 finals[64];
-	size_t		 nfinals;
-	struct uuid	 last_call;
-	char		*output[512];	/* what the last turn said */
-	size_t		 noutput;
-	size_t		 at;		/* how much of it was expected */
+	struct contact contacts[CONTACTS_MAX];
+	size_t ncontacts;
+	struct symbol symbols[SYMBOLS_MAX];
+	size_t nsymbols;
+	struct core *core;
+	uint64_t mono_ms;
+	enum core_auth auth;
+	char auth_user[65];
+	bool durable;        /* the spool writes at once */
+	bool open;           /* calls may live at the end */
+	uint64_t impossible; /* expected */
+	struct uuid finals[64];
+	size_t nfinals;
+	struct uuid last_call;
+	char *output[512]; /* what the last turn said */
+	size_t noutput;
+	size_t at; /* how much of it was expected */
 };
 
 static void
@@ -124,6 +124,7 @@ default_settings(struct run *run)
 	str_copy(s->dialplan.voicemail_pattern, sizeof(s->dialplan.voicemail_pattern),
 	    "^\\*[0-9]{3,4}$");
 	s->dialplan.emergency = (struct conf_strs){ .v = emergency, .n = 2 };
+	str_copy(s->server.domain, sizeof(s->server.domain), "warden");
 	s->dialplan.ring_time_s = 60;
 	s->features.max_call_duration_s = 7200;
 	s->media.rtp_timeout_s = 60;
@@ -227,7 +228,7 @@ keep_output(struct run *run)
 
 		buf_reset(&text);
 		if (item->kind == OUT_CDR_ANSWERED)
-			continue;	/* the intent once more */
+			continue; /* the intent once more */
 		if (item->kind == OUT_CDR_INTENT || item->kind == OUT_CDR_FINAL) {
 			run->last_call = cdr->call;
 			buf_fmt(&text, "%s from=%s to=%s",
@@ -519,8 +520,9 @@ set_line(struct run *run, const char *word, char *rest)
 			if (strcmp(run->contacts[i].user, a) == 0)
 				run->contacts[i].user[0] = '\0';
 	} else if (strcmp(word, "auth") == 0) {
-		run->auth = strcmp(a, "challenge") == 0 ? CORE_AUTH_CHALLENGE :
-		    strcmp(a, "forbidden") == 0 ? CORE_AUTH_FORBIDDEN : CORE_AUTH_OK;
+		run->auth = strcmp(a, "challenge") == 0 ? CORE_AUTH_CHALLENGE
+		    : strcmp(a, "forbidden") == 0       ? CORE_AUTH_FORBIDDEN
+		                                        : CORE_AUTH_OK;
 		str_copy(run->auth_user, sizeof(run->auth_user), b);
 	} else if (strcmp(word, "congested") == 0) {
 		core_congested(run->core, strcmp(a, "yes") == 0);
