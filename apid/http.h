@@ -32,7 +32,7 @@ struct http {
 	sd_event_source		*io;
 	sd_event_source		*timer;		/* libmicrohttpd's */
 	sd_event_source		*sweep;		/* slow clients */
-	sd_event_source		*resumed;	/* one turn of libmicrohttpd, after a request was resumed */
+	sd_event_source		*turn;		/* one turn of libmicrohttpd at once */
 	bool			 tcp;		/* else the Unix socket */
 	bool			 stopping;
 	TAILQ_HEAD(, request)	 held;		/* suspended, being worked on */

@@ -149,7 +149,7 @@ http_answer(struct request *req)
 	TAILQ_REMOVE(&req->http->held, req, next);
 	MHD_resume_connection(req->connection);
 	/* It waits for the next run, and neither the epoll descriptor nor the timeout tells of it. */
-	sd_event_source_set_enabled(req->http->resumed, SD_EVENT_ONESHOT);
+	sd_event_source_set_enabled(req->http->turn, SD_EVENT_ONESHOT);
 }
 
 /* A body that says that it is too large is refused before it comes. */
@@ -298,7 +298,7 @@ on_io(sd_event_source *source, int fd, uint32_t revents, void *arg)
 }
 
 static int
-on_resumed(sd_event_source *source, void *arg)
+on_turn(sd_event_source *source, void *arg)
 {
 	struct http *http = arg;
 
@@ -318,7 +318,10 @@ on_timer(sd_event_source *source, uint64_t usec, void *arg)
 	return 0;
 }
 
-/* Before the loop waits: until when at most? */
+/*
+ * Before the loop waits: until when at most? What is to be done at once does not go by the timer, whose slack would be most of an
+ * answer's time.
+ */
 static int
 on_prepare(sd_event_source *source, void *arg)
 {
@@ -328,6 +331,8 @@ on_prepare(sd_event_source *source, void *arg)
 	(void)source;
 	if (MHD_get_timeout(http->mhd, &ms) != MHD_YES)
 		return sd_event_source_set_enabled(http->timer, SD_EVENT_OFF);
+	if (ms == 0)
+		return sd_event_source_set_enabled(http->turn, SD_EVENT_ONESHOT);
 	if (sd_event_source_set_time_relative(http->timer, (uint64_t)ms * 1000) < 0)
 		return 0;
 	return sd_event_source_set_enabled(http->timer, SD_EVENT_ONESHOT);
@@ -355,10 +360,10 @@ attach(struct http *http)
 	if (info == NULL || info->epoll_fd < 0)
 		return -ENOTSUP;
 	if ((r = sd_event_add_io(event, &http->io, info->epoll_fd, EPOLLIN, on_io, http)) < 0 ||
-	    (r = sd_event_add_time_relative(event, &http->timer, CLOCK_MONOTONIC, 0, 1000, on_timer, http)) < 0 ||
+	    (r = sd_event_add_time_relative(event, &http->timer, CLOCK_MONOTONIC, 0, 50000, on_timer, http)) < 0 ||
 	    (r = sd_event_add_time_relative(event, &http->sweep, CLOCK_MONOTONIC, SWEEP_US, 100000, on_sweep, http)) < 0 ||
-	    (r = sd_event_add_defer(event, &http->resumed, on_resumed, http)) < 0 ||
-	    (r = sd_event_source_set_enabled(http->resumed, SD_EVENT_OFF)) < 0 ||
+	    (r = sd_event_add_defer(event, &http->turn, on_turn, http)) < 0 ||
+	    (r = sd_event_source_set_enabled(http->turn, SD_EVENT_OFF)) < 0 ||
 	    (r = sd_event_source_set_prepare(http->io, on_prepare)) < 0)
 		return r;
 	return 0;
@@ -423,7 +428,7 @@ http_stop(struct http **pp)
 	sd_event_source_disable_unref(http->io);
 	sd_event_source_disable_unref(http->timer);
 	sd_event_source_disable_unref(http->sweep);
-	sd_event_source_disable_unref(http->resumed);
+	sd_event_source_disable_unref(http->turn);
 	free(http);
 }
 

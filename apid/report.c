@@ -38,6 +38,7 @@ struct report {
 	sd_event		*event;
 	sd_event_source		*io;
 	sd_event_source		*timer;		/* next deadline, or the next attempt */
+	sd_event_source		*kick;		/* there is a first query */
 	char			 host[108], name[64], user[64];
 	PGconn			*conn;
 	bool			 up;
@@ -115,6 +116,17 @@ on_timer(sd_event_source *source, uint64_t usec, void *arg)
 		lost(report, "no answer to the attempt to connect");
 	else if (report->conn == NULL && report->retry_at_ms <= now)
 		connect_now(report);
+	work(report);
+	arm(report);
+	return 0;
+}
+
+static int
+on_kick(sd_event_source *source, void *arg)
+{
+	struct report *report = arg;
+
+	(void)source;
 	work(report);
 	arm(report);
 	return 0;
@@ -314,7 +326,9 @@ report_open(struct report **out, sd_event *event, const char *host, const char *
 	str_copy(report->host, sizeof(report->host), host);
 	str_copy(report->name, sizeof(report->name), name);
 	str_copy(report->user, sizeof(report->user), user);
-	if ((r = sd_event_add_time_relative(event, &report->timer, CLOCK_MONOTONIC, 0, 1000, on_timer, report)) < 0) {
+	if ((r = sd_event_add_time_relative(event, &report->timer, CLOCK_MONOTONIC, 0, 20000, on_timer, report)) < 0 ||
+	    (r = sd_event_add_defer(event, &report->kick, on_kick, report)) < 0 ||
+	    (r = sd_event_source_set_enabled(report->kick, SD_EVENT_OFF)) < 0) {
 		report_close(&report);
 		return r;
 	}
@@ -337,6 +351,7 @@ report_close(struct report **pp)
 		free(q);
 	}
 	sd_event_source_disable_unref(report->timer);
+	sd_event_source_disable_unref(report->kick);
 	free(report);
 }
 
@@ -361,11 +376,9 @@ report_query(struct report *report, const char *sql, const char *const *params, 
 	q->deadline_ms = clock_mono_ms() + DEADLINE_MS;
 	TAILQ_INSERT_TAIL(&report->queue, q, next);
 	report->nqueue++;
-	/* Sent by the timer's or the socket's turn, so that cb is never called from here. */
-	if (report->nqueue == 1) {
-		sd_event_source_set_time_relative(report->timer, 0);
-		sd_event_source_set_enabled(report->timer, SD_EVENT_ONESHOT);
-	}
+	/* Sent by a turn of its own, so that cb is never called from here. */
+	if (report->nqueue == 1)
+		sd_event_source_set_enabled(report->kick, SD_EVENT_ONESHOT);
 	return 0;
 }
 
