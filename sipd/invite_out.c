@@ -108,24 +108,30 @@ send_invite(struct leg *leg, const struct msg_leg_dial *m)
 {
 	char se[SESSION_TIMER_STR], min_se[16], uuid[64];
 	const char *expires = session_timer_ask(leg, se);
+	su_home_t home[1] = { SU_HOME_INIT(home) };
 	sip_max_forwards_t mf[1];
 	sip_payload_t body[1];
+	url_t *uri;
 
 	sip_max_forwards_init(mf);
-	mf->mf_count = m->max_forwards != 0 ? m->max_forwards : 70;
+	mf->mf_count = m->max_forwards;
 	sip_payload_init(body);
 	body->pl_data = (char *)(uintptr_t)m->sdp.p;
 	body->pl_len = m->sdp.len;
 	str_format(uuid, sizeof(uuid), "X-Warden-Call: %s", m->call_uuid);
 	str_format(min_se, sizeof(min_se), "%u", (unsigned)sipd.set.min_se);
+	/* sofia would make header fields of what a phone wrote behind a '?' (RFC 3261 section 19.1.5). */
+	if ((uri = url_make(home, m->request_uri)) != NULL)
+		uri->url_headers = NULL;
 	leg->orq = nta_outgoing_tcreate(leg->dialog, on_response, leg, dialog_hop(leg), SIP_METHOD_INVITE,
-	    URL_STRING_MAKE(m->request_uri), DIALOG_BIND(leg), NTATAG_BRANCH_KEY(leg->branch), SIPTAG_MAX_FORWARDS(mf),
+	    (url_string_t *)uri, DIALOG_BIND(leg), NTATAG_BRANCH_KEY(leg->branch), SIPTAG_MAX_FORWARDS(mf),
 	    TAG_IF(m->path[0] != '\0', SIPTAG_ROUTE_STR(m->path)), SIPTAG_CONTACT_STR(leg->id_text.contact),
 	    SIPTAG_USER_AGENT(sipd.user_agent), SIPTAG_ALLOW(sipd.allow), SIPTAG_SUPPORTED(sipd.supported),
 	    TAG_IF(expires != NULL, SIPTAG_SESSION_EXPIRES_STR(expires)),
 	    TAG_IF(expires != NULL, SIPTAG_MIN_SE_STR(min_se)), TAG_IF(m->call_uuid[0] != '\0', SIPTAG_HEADER_STR(uuid)),
 	    TAG_IF(m->sdp.len > 0, SIPTAG_CONTENT_TYPE(sipd.sdp_type)), TAG_IF(m->sdp.len > 0, SIPTAG_PAYLOAD(body)),
 	    TAG_END());
+	su_home_deinit(home);
 	return leg->orq != NULL;
 }
 

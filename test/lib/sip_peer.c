@@ -83,7 +83,7 @@ say(uint16_t type, const void *body)
 static void
 on_offered(const struct msg_leg_offered *m)
 {
-	struct msg_leg_dial d = { .leg = id_u64(), .max_forwards = 69, .ring_s = 60 };
+	struct msg_leg_dial d = { .leg = id_u64(), .max_forwards = m->max_forwards - 1, .ring_s = 60 };
 	struct half *a, *b;
 	struct binding *to;
 
