@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* apid's root: settings and the parts that main() puts together. The one global of the daemon is in main.c and of this type. */
+/*
+ * apid's root: settings and the parts that main() puts together. The one global of the daemon is in
+ * main.c and of this type.
+ */
 #ifndef WARDEN_APID_APID_H
 #define WARDEN_APID_APID_H
 

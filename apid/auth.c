@@ -13,7 +13,7 @@
 
 #define KEEP_MS 5000
 #define KEEP_AWAY_MS 60000	/* while featured is away */
-#define KNOWN_MS 600000		/* for this long a token that was good is not held back with its address */
+#define KNOWN_MS 600000	/* for this long a token that was good is not held back with its address */
 #define WRONG_MAX 10		/* in */
 #define WRONG_WINDOW_MS 60000
 #define TOKEN_MAX 256
@@ -32,8 +32,8 @@ address_key(const union addr *addr, uint8_t key[16])
 	}
 }
 
-bool
-auth_limited(const struct auth *auth, const union addr *addr, uint64_t now_ms)
+static bool
+limited(const struct auth *auth, const union addr *addr, uint64_t now_ms)
 {
 	uint8_t key[16];
 
@@ -41,14 +41,15 @@ auth_limited(const struct auth *auth, const union addr *addr, uint64_t now_ms)
 	for (size_t i = 0; i < AUTH_ADDRESSES; i++) {
 		const struct auth_address *a = &auth->address[i];
 
-		if (a->wrong >= WRONG_MAX && now_ms - a->window_ms < WRONG_WINDOW_MS && memcmp(a->key, key, 16) == 0)
+		if (a->wrong >= WRONG_MAX && now_ms - a->window_ms < WRONG_WINDOW_MS &&
+		    memcmp(a->key, key, 16) == 0)
 			return true;
 	}
 	return false;
 }
 
-bool
-auth_count_wrong(struct auth *auth, const union addr *addr, uint64_t now_ms)
+static void
+count_wrong(struct auth *auth, const union addr *addr, uint64_t now_ms)
 {
 	struct auth_address *slot = &auth->address[0];
 	uint8_t key[16];
@@ -64,12 +65,13 @@ auth_count_wrong(struct auth *auth, const union addr *addr, uint64_t now_ms)
 		if (a->window_ms < slot->window_ms)
 			slot = a;	/* the oldest makes room */
 	}
-	if (slot->wrong == 0 || memcmp(slot->key, key, 16) != 0 || now_ms - slot->window_ms >= WRONG_WINDOW_MS) {
+	if (slot->wrong == 0 || memcmp(slot->key, key, 16) != 0 ||
+	    now_ms - slot->window_ms >= WRONG_WINDOW_MS) {
 		memcpy(slot->key, key, 16);
 		slot->window_ms = now_ms;
 		slot->wrong = 0;
 	}
-	return ++slot->wrong >= WRONG_MAX;
+	slot->wrong++;
 }
 
 void
@@ -82,7 +84,8 @@ static struct auth_kept *
 kept_find(struct auth *auth, const uint8_t hash[32])
 {
 	for (size_t i = 0; i < AUTH_KEPT; i++)
-		if (auth->kept[i].checked_ms != 0 && CRYPTO_memcmp(auth->kept[i].hash, hash, 32) == 0)
+		if (auth->kept[i].checked_ms != 0 &&
+		    CRYPTO_memcmp(auth->kept[i].hash, hash, 32) == 0)
 			return &auth->kept[i];
 	return NULL;
 }
@@ -119,9 +122,10 @@ wrong_token(struct request *req)
 
 	apid->metrics.tokens_refused++;
 	addr_print_ip(&req->from, from);
-	auth_count_wrong(&apid->auth, &req->from, clock_mono_ms());
+	count_wrong(&apid->auth, &req->from, clock_mono_ms());
 	log_limited(&apid->auth.bucket, LL_WARNING, "wrong API token", kv_s("from", from));
-	unauthorized(req, "Bearer realm=\"warden\", error=\"invalid_token\"", "the token is not valid");
+	unauthorized(req, "Bearer realm=\"warden\", error=\"invalid_token\"",
+	    "the token is not valid");
 }
 
 static void
@@ -180,7 +184,8 @@ auth_check(struct request *req, void (*next)(struct request *))
 		return;
 	}
 	if ((token = bearer(header)) == NULL) {
-		unauthorized(req, "Bearer realm=\"warden\", error=\"invalid_request\"", "Authorization must be: Bearer TOKEN");
+		unauthorized(req, "Bearer realm=\"warden\", error=\"invalid_request\"",
+		    "Authorization must be: Bearer TOKEN");
 		return;
 	}
 	SHA256((const unsigned char *)token, strlen(token), req->token_hash);
@@ -190,7 +195,7 @@ auth_check(struct request *req, void (*next)(struct request *))
 		accept_kept(req, kept);
 		return;
 	}
-	if (age >= KNOWN_MS && auth_limited(auth, &req->from, now)) {
+	if (age >= KNOWN_MS && limited(auth, &req->from, now)) {
 		req->apid->metrics.tokens_limited++;
 		request_error(req, 429, "too many wrong tokens from this address");
 		return;

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Who asks: bearer tokens (RFC 6750). apid knows no token and no stored hash: it hashes what was sent (SHA-256) and asks featured. Good answers
- * are kept for a few seconds, in a small table, so that a busy client costs one question in that time; while featured
- * is away they hold a minute, since nobody can revoke a token without featured either.
+ * Who asks: bearer tokens (RFC 6750). apid knows no token and no stored hash: it hashes what was
+ * sent (SHA-256) and asks featured. Good answers are kept for a few seconds, in a small table, so
+ * that a busy client costs one question in that time; while featured is away they hold a minute,
+ * since nobody can revoke a token without featured either.
  *
- * Wrong tokens are counted per address (IPv6: per /64). Above the limit only tokens that were good lately are looked at, the rest gets
- * 429 without asking featured.
+ * Wrong tokens are counted per address (IPv6: per /64). Above the limit only tokens that were good
+ * lately are looked at, the rest gets 429 without asking featured.
  */
 #ifndef WARDEN_APID_AUTH_H
 #define WARDEN_APID_AUTH_H
@@ -41,16 +42,12 @@ struct auth {
 };
 
 /*
- * Finds out who sent the request and calls next, at once or later; or answers 401, 429 or 503. When the request has no
- * Authorization header next is called with asker.known false.
+ * Finds out who sent the request and calls next, at once or later; or answers 401, 429 or 503. When
+ * the request has no Authorization header next is called with asker.known false.
  */
 void auth_check(struct request *req, void (*next)(struct request *));
 
 /* Forgets the good answers: a token was revoked. */
 void auth_forget(struct auth *auth);
-
-/* Counts a wrong token from addr at now_ms; true: that is too many of late. Exposed for the unit test. */
-bool auth_count_wrong(struct auth *auth, const union addr *addr, uint64_t now_ms);
-bool auth_limited(const struct auth *auth, const union addr *addr, uint64_t now_ms);
 
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * From a complete request to its handler: target, route, method, who asks, what that one may. Everything that is refused before a
- * handler is refused here. Files of the web panel are answered from memory (files.h).
+ * From a complete request to its handler: target, route, method, who asks, what that one may.
+ * Everything that is refused before a handler is refused here. Files of the web panel are answered
+ * from memory (files.h).
  */
 #include <string.h>
 
@@ -13,8 +14,8 @@ static void
 cors(struct request *req)
 {
 	/*
-	 * Any origin: there are no cookies, so a foreign page gets nothing that its own script does not hold a token
-	 * for.
+	 * Any origin: there are no cookies, so a foreign page gets nothing that its own script does
+	 * not hold a token for.
 	 */
 	if (req->apid->settings.enable_cors && req->http->tcp)
 		request_header(req, "Access-Control-Allow-Origin", "*");
@@ -76,8 +77,8 @@ authorized(struct request *req)
 		return;
 	}
 	if (req->method != HTTP_GET)
-		log_info("change over the API", kv_s("by", req->asker.name), kv_s("route", req->route->pattern),
-		    kv_s("argument", req->arg));
+		log_info("change over the API", kv_s("by", req->asker.name),
+		    kv_s("route", req->route->pattern), kv_s("argument", req->arg));
 	req->route->handler(req);
 }
 
@@ -86,7 +87,8 @@ serve_file(struct request *req)
 {
 	const struct file *file;
 
-	if (str_eq(req->target.segment[0], "api") || (file = files_find(req->apid->www, &req->target)) == NULL)
+	if (str_eq(req->target.segment[0], "api") ||
+	    (file = files_find(req->apid->www, &req->target)) == NULL)
 		return false;
 	if (req->method == HTTP_OPTIONS) {
 		options(req, HTTP_GET);
@@ -98,7 +100,8 @@ serve_file(struct request *req)
 		return true;
 	}
 	request_header(req, "Content-Security-Policy",
-	    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+	    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src "
+	    "'self'; "
 	    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'");
 	request_header(req, "Referrer-Policy", "no-referrer");
 	request_bytes(req, 200, file->content_type, file->data, file->size);
@@ -117,7 +120,8 @@ request_dispatch(struct request *req)
 		return;
 	}
 	if (req->too_large) {
-		request_error(req, 413, "the body is larger than %lld bytes", (long long)req->apid->settings.max_body);
+		request_error(req, 413, "the body is larger than %lld bytes",
+		    (long long)req->apid->settings.max_body);
 		return;
 	}
 	if (req->target.asterisk) {

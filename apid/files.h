@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The web panel's files, read into memory at start and on reload: no path that a client sends ever reaches the file system. One
- * directory, no sub-directories.
+ * The web panel's files, read into memory at start and on reload: no path that a client sends ever
+ * reaches the file system. One directory, no sub-directories.
  */
 #ifndef WARDEN_APID_FILES_H
 #define WARDEN_APID_FILES_H
@@ -20,8 +20,8 @@ struct file {
 struct files;
 
 /*
- * Reads the regular files of directory whose ending has a known type; dot files are left out. Bounded: 64 files of 2 MiB.
- * Returns 0 or -errno; *out is the caller's until files_free().
+ * Reads the regular files of directory whose ending has a known type; dot files are left out.
+ * Bounded: 64 files of 2 MiB. Returns 0 or -errno; *out is the caller's until files_free().
  */
 int files_load(struct files **out, const char *directory);
 void files_free(struct files **files);

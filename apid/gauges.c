@@ -47,7 +47,8 @@ good_name(const char *s)
 		if ((n = word(s)) == 0 || s[n] != '=' || s[n + 1] != '"')
 			return false;
 		s += n + 2;
-		while (*s != '\0' && *s != '"' && *s != '\\' && (unsigned char)*s >= 0x20 && (unsigned char)*s < 0x7f)
+		while (*s != '\0' && *s != '"' && *s != '\\' && (unsigned char)*s >= 0x20 &&
+		    (unsigned char)*s < 0x7f)
 			s++;
 		if (*s++ != '"')
 			return false;
@@ -105,10 +106,12 @@ gauges_print(struct buf *out, struct gauges *g)
 
 		if (before != NULL && str_eq(before->name, m->name))
 			continue;
-		if (before == NULL || (int)word(before->name) != n || strncmp(before->name, m->name, (size_t)n) != 0) {
+		if (before == NULL || (int)word(before->name) != n ||
+		    strncmp(before->name, m->name, (size_t)n) != 0) {
 			skip = told(out, m->name, n);
 			if (!skip)
-				buf_fmt(out, "# TYPE warden_%.*s %s\n", n, m->name, m->counter ? "counter" : "gauge");
+				buf_fmt(out, "# TYPE warden_%.*s %s\n", n, m->name,
+				    m->counter ? "counter" : "gauge");
 		}
 		if (!skip)
 			buf_fmt(out, "warden_%s %llu\n", m->name, (unsigned long long)m->value);

@@ -9,12 +9,16 @@
 struct gauges;
 
 /*
- * Adds a figure to *g (made when NULL). Names are those of Prometheus without warden_, labels allowed: sip_requests_total{method="INVITE"}. What
- * is no such name, comes twice, or is too much is left out.
+ * Adds a figure to *g (made when NULL). Names are those of Prometheus without warden_, labels
+ * allowed: sip_requests_total{method="INVITE"}. What is no such name, comes twice, or is too much
+ * is left out.
  */
 void gauges_add(struct gauges **g, const struct msg_gauge *m);
 
-/* Sorted, so that a metric's lines stand together as the format demands. A metric that out has already is left out. g may be NULL. */
+/*
+ * Sorted, so that a metric's lines stand together as the format demands. A metric that out has
+ * already is left out. g may be NULL.
+ */
 void gauges_print(struct buf *out, struct gauges *g);
 
 void gauges_free(struct gauges **g);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The HTTP server: libmicrohttpd in the event loop (its epoll descriptor nested in sd-event, its timeout as a timer), limits, and the
- * life of requests. One struct http for each listening socket.
+ * The HTTP server: libmicrohttpd in the event loop (its epoll descriptor nested in sd-event, its
+ * timeout as a timer), limits, and the life of requests. One struct http for each listening socket.
  *
- * A client that does not finish its request, or does not read its answer, within api.request_timeout loses its connection, however
- * slowly it drips. Main thread only.
+ * A client that does not finish its request, or does not read its answer, within
+ * api.request_timeout loses its connection, however slowly it drips. Main thread only.
  */
 #ifndef WARDEN_APID_HTTP_H
 #define WARDEN_APID_HTTP_H
@@ -49,7 +49,10 @@ int http_listen_unix(const char *path);
 /* Serves fd, which is taken over. Returns 0 or -errno. */
 int http_start(struct http **out, struct apid *apid, int fd, bool tcp);
 
-/* Answers what is held with 503, lets answers go out as far as they do at once, and closes. Takes a pointer to NULL. */
+/*
+ * Answers what is held with 503, lets answers go out as far as they do at once, and closes. Takes a
+ * pointer to NULL.
+ */
 void http_stop(struct http **http);
 
 size_t http_connections(const struct http *http);

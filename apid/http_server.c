@@ -23,7 +23,10 @@
 #define ANSWER_MAX (16 << 20)
 #define SWEEP_US 500000
 
-/* ---- requests ------------------------------------------------------------------------------------------------------ */
+/*
+ * ---- requests
+ * ------------------------------------------------------------------------------------------------------
+ */
 
 static void
 request_free(struct request *req)
@@ -39,7 +42,8 @@ request_free(struct request *req)
 static struct http_conn *
 conn_of(struct MHD_Connection *connection)
 {
-	const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+	const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection,
+	    MHD_CONNECTION_INFO_SOCKET_CONTEXT);
 
 	return info != NULL ? info->socket_context : NULL;
 }
@@ -51,7 +55,9 @@ conn_turn(struct MHD_Connection *connection, const struct apid *apid, bool work)
 	struct http_conn *conn = conn_of(connection);
 
 	if (conn != NULL)
-		conn->deadline_ms = work ? 0 : clock_mono_ms() + (uint64_t)apid->settings.request_timeout * 1000;
+		conn->deadline_ms = work
+		    ? 0
+		    : clock_mono_ms() + (uint64_t)apid->settings.request_timeout * 1000;
 }
 
 /* The request line is there: the one place where the target is still as it was sent. */
@@ -99,7 +105,8 @@ find_asker(struct request *req)
 		info = MHD_get_connection_info(req->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
 		if (info != NULL && info->client_addr != NULL)
 			memcpy(&req->from, info->client_addr,
-			    info->client_addr->sa_family == AF_INET6 ? sizeof(req->from.in6) : sizeof(req->from.in));
+			    info->client_addr->sa_family == AF_INET6 ? sizeof(req->from.in6)
+			                                             : sizeof(req->from.in));
 		return;
 	}
 	info = MHD_get_connection_info(req->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
@@ -117,7 +124,8 @@ send_answer(struct request *req)
 	struct MHD_Response *response;
 	enum MHD_Result r;
 
-	response = MHD_create_response_from_buffer(req->out.len, req->out.data, MHD_RESPMEM_MUST_FREE);
+	response = MHD_create_response_from_buffer(req->out.len, req->out.data,
+	    MHD_RESPMEM_MUST_FREE);
 	if (response == NULL)
 		return MHD_NO;
 	req->out = (struct buf){ .max = ANSWER_MAX };	/* the response's now */
@@ -141,14 +149,16 @@ http_answer(struct request *req)
 	assert_that(!req->answered);
 	req->answered = true;
 	metrics_count(&req->apid->metrics, req->status, clock_mono_us() - req->began_us);
-	log_debug("request", kv_s("route", req->route != NULL ? req->route->pattern : ""), kv_u("status", req->status),
-	    kv_u("us", clock_mono_us() - req->began_us));
+	log_debug("request", kv_s("route", req->route != NULL ? req->route->pattern : ""),
+	    kv_u("status", req->status), kv_u("us", clock_mono_us() - req->began_us));
 	if (!req->suspended)
 		return;	/* on_request() is above us and sends it */
 	req->suspended = false;
 	TAILQ_REMOVE(&req->http->held, req, next);
 	MHD_resume_connection(req->connection);
-	/* It waits for the next run, and neither the epoll descriptor nor the timeout tells of it. */
+	/*
+	 * It waits for the next run, and neither the epoll descriptor nor the timeout tells of it.
+	 */
 	sd_event_source_set_enabled(req->http->turn, SD_EVENT_ONESHOT);
 }
 
@@ -177,8 +187,8 @@ begin(struct request *req, const char *method)
 }
 
 static enum MHD_Result
-on_request(void *arg, struct MHD_Connection *connection, const char *url, const char *method, const char *version,
-    const char *upload, size_t *upload_size, void **context)
+on_request(void *arg, struct MHD_Connection *connection, const char *url, const char *method,
+    const char *version, const char *upload, size_t *upload_size, void **context)
 {
 	struct request *req = *context;
 
@@ -208,7 +218,8 @@ on_request(void *arg, struct MHD_Connection *connection, const char *url, const 
 }
 
 static void
-on_completed(void *arg, struct MHD_Connection *connection, void **context, enum MHD_RequestTerminationCode why)
+on_completed(void *arg, struct MHD_Connection *connection, void **context,
+    enum MHD_RequestTerminationCode why)
 {
 	struct http *http = arg;
 	struct request *req = *context;
@@ -222,7 +233,10 @@ on_completed(void *arg, struct MHD_Connection *connection, void **context, enum 
 	request_free(req);
 }
 
-/* ---- connections --------------------------------------------------------------------------------------------------- */
+/*
+ * ---- connections
+ * ---------------------------------------------------------------------------------------------------
+ */
 
 static int
 on_sweep(sd_event_source *source, uint64_t usec, void *arg)
@@ -248,7 +262,8 @@ on_sweep(sd_event_source *source, uint64_t usec, void *arg)
 }
 
 static void
-on_connection(void *arg, struct MHD_Connection *connection, void **context, enum MHD_ConnectionNotificationCode what)
+on_connection(void *arg, struct MHD_Connection *connection, void **context,
+    enum MHD_ConnectionNotificationCode what)
 {
 	struct http *http = arg;
 	struct http_conn *conn = *context;
@@ -283,7 +298,10 @@ http_connections(const struct http *http)
 	return http != NULL ? http->nconns : 0;
 }
 
-/* ---- the loop ------------------------------------------------------------------------------------------------------ */
+/*
+ * ---- the loop
+ * ------------------------------------------------------------------------------------------------------
+ */
 
 static int
 on_io(sd_event_source *source, int fd, uint32_t revents, void *arg)
@@ -319,8 +337,8 @@ on_timer(sd_event_source *source, uint64_t usec, void *arg)
 }
 
 /*
- * Before the loop waits: until when at most? What is to be done at once does not go by the timer, whose slack would be most of an
- * answer's time.
+ * Before the loop waits: until when at most? What is to be done at once does not go by the timer,
+ * whose slack would be most of an answer's time.
  */
 static int
 on_prepare(sd_event_source *source, void *arg)
@@ -360,8 +378,10 @@ attach(struct http *http)
 	if (info == NULL || info->epoll_fd < 0)
 		return -ENOTSUP;
 	if ((r = sd_event_add_io(event, &http->io, info->epoll_fd, EPOLLIN, on_io, http)) < 0 ||
-	    (r = sd_event_add_time_relative(event, &http->timer, CLOCK_MONOTONIC, 0, 50000, on_timer, http)) < 0 ||
-	    (r = sd_event_add_time_relative(event, &http->sweep, CLOCK_MONOTONIC, SWEEP_US, 100000, on_sweep, http)) < 0 ||
+	    (r = sd_event_add_time_relative(event, &http->timer, CLOCK_MONOTONIC, 0, 50000,
+	         on_timer, http)) < 0 ||
+	    (r = sd_event_add_time_relative(event, &http->sweep, CLOCK_MONOTONIC, SWEEP_US, 100000,
+	         on_sweep, http)) < 0 ||
 	    (r = sd_event_add_defer(event, &http->turn, on_turn, http)) < 0 ||
 	    (r = sd_event_source_set_enabled(http->turn, SD_EVENT_OFF)) < 0 ||
 	    (r = sd_event_source_set_prepare(http->io, on_prepare)) < 0)
@@ -385,14 +405,15 @@ http_start(struct http **out, struct apid *apid, int fd, bool tcp)
 	http->tcp = tcp;
 	TAILQ_INIT(&http->held);
 	TAILQ_INIT(&http->conns);
-	http->mhd = MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL, on_request,
-	    http, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
-	    (unsigned)s->max_connections, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
-	    tcp ? (unsigned)s->max_connections_per_address : 0U, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-	    (size_t)HEADER_MEMORY, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)s->request_timeout,
-	    MHD_OPTION_URI_LOG_CALLBACK, on_target, http, MHD_OPTION_UNESCAPE_CALLBACK, no_unescape, http,
-	    MHD_OPTION_NOTIFY_COMPLETED, on_completed, http, MHD_OPTION_NOTIFY_CONNECTION, on_connection, http,
-	    MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
+	http->mhd = MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG,
+	    0, NULL, NULL, on_request, http, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL,
+	    MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT, (unsigned)s->max_connections,
+	    MHD_OPTION_PER_IP_CONNECTION_LIMIT, tcp ? (unsigned)s->max_connections_per_address : 0U,
+	    MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEADER_MEMORY,
+	    MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)s->request_timeout,
+	    MHD_OPTION_URI_LOG_CALLBACK, on_target, http, MHD_OPTION_UNESCAPE_CALLBACK, no_unescape,
+	    http, MHD_OPTION_NOTIFY_COMPLETED, on_completed, http, MHD_OPTION_NOTIFY_CONNECTION,
+	    on_connection, http, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
 	if (http->mhd == NULL) {
 		close(fd);
 		free(http);
@@ -432,7 +453,10 @@ http_stop(struct http **pp)
 	free(http);
 }
 
-/* ---- listening ----------------------------------------------------------------------------------------------------- */
+/*
+ * ---- listening
+ * -----------------------------------------------------------------------------------------------------
+ */
 
 static int
 listen_on(int fd, const struct sockaddr *sa, socklen_t len)

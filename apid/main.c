@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * apid: REST API, metrics and the web panel over HTTP; the same API for wardenctl on a Unix socket. Asks featured for what lives and PostgreSQL for
- * what is on record; holds no state of its own, so it may die at any time. It must not write a call record or know a token.
+ * apid: REST API, metrics and the web panel over HTTP; the same API for wardenctl on a Unix socket.
+ * Asks featured for what lives and PostgreSQL for what is on record; holds no state of its own, so
+ * it may die at any time. It must not write a call record or know a token.
  */
 #include <errno.h>
 #include <jansson.h>
@@ -24,7 +25,8 @@ load_www(struct files **out, const char *directory)
 
 	*out = NULL;
 	if (*directory != '\0' && (r = files_load(out, directory)) < 0)
-		log_warning("no web panel", kv_s("directory", directory), kv_s("error", strerror(-r)));
+		log_warning("no web panel", kv_s("directory", directory),
+		    kv_s("error", strerror(-r)));
 }
 
 static bool
@@ -34,10 +36,14 @@ on_reload(struct daemon *d, void *new_settings)
 	struct files *www;
 
 	(void)d;
-	if (!str_eq(s->host, old->host) || s->port != old->port || s->max_connections != old->max_connections ||
-	    s->max_connections_per_address != old->max_connections_per_address || s->request_timeout != old->request_timeout)
-		log_warning("api.host, api.port, the connection limits and api.request_timeout change at the next start");
-	if (!str_eq(s->db_host, old->db_host) || !str_eq(s->db_name, old->db_name) || !str_eq(s->db_user, old->db_user))
+	if (!str_eq(s->host, old->host) || s->port != old->port ||
+	    s->max_connections != old->max_connections ||
+	    s->max_connections_per_address != old->max_connections_per_address ||
+	    s->request_timeout != old->request_timeout)
+		log_warning("api.host, api.port, the connection limits and api.request_timeout "
+		            "change at the next start");
+	if (!str_eq(s->db_host, old->db_host) || !str_eq(s->db_name, old->db_name) ||
+	    !str_eq(s->db_user, old->db_user))
 		log_warning("the section database changes at the next start");
 	load_www(&www, s->www_directory);
 	if (www != NULL || s->www_directory[0] == '\0') {
@@ -73,9 +79,11 @@ listen_tcp(const struct apid_settings *s)
 	int fd = http_listen_inet(s->host, (uint16_t)s->port);
 
 	if (fd == -EADDRINUSE)
-		fatal("api.port %lld of %s is used by another program", (long long)s->port, s->host);
+		fatal("api.port %lld of %s is used by another program", (long long)s->port,
+		    s->host);
 	if (fd < 0)
-		fatal("cannot listen on %s port %lld: %s", s->host, (long long)s->port, strerror(-fd));
+		fatal("cannot listen on %s port %lld: %s", s->host, (long long)s->port,
+		    strerror(-fd));
 	return fd;
 }
 

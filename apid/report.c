@@ -43,7 +43,8 @@ struct report {
 	PGconn			*conn;
 	bool			 up;
 	bool			 running;	/* the first of queue was sent */
-	PGresult		*result;	/* of the running one, until libpq says that it is over */
+	/* of the running one, until libpq says that it is over */
+	PGresult		*result;
 	uint64_t		 connect_by_ms;
 	uint64_t		 retry_at_ms;
 	uint64_t		 retry_ms;
@@ -158,7 +159,8 @@ lost(struct report *report, const char *why)
 	report->told = true;
 	drop_connection(report);
 	report->retry_at_ms = clock_mono_ms() + report->retry_ms;
-	report->retry_ms = report->retry_ms * 2 > RETRY_MAX_MS ? RETRY_MAX_MS : report->retry_ms * 2;
+	report->retry_ms = report->retry_ms * 2 > RETRY_MAX_MS ? RETRY_MAX_MS
+	                                                       : report->retry_ms * 2;
 	while ((q = TAILQ_FIRST(&report->queue)) != NULL)
 		end(report, q, REPORT_AWAY, NULL);
 	arm(report);
@@ -192,7 +194,8 @@ work(struct report *report)
 		return;
 	for (size_t i = 0; i < q->nparams; i++)
 		params[i] = q->param[i];
-	if (PQsendQueryParams(report->conn, q->sql, (int)q->nparams, NULL, params, NULL, NULL, 0) != 1) {
+	if (PQsendQueryParams(report->conn, q->sql, (int)q->nparams, NULL, params, NULL, NULL, 0) !=
+	    1) {
 		lost(report, PQerrorMessage(report->conn));
 		return;
 	}
@@ -211,10 +214,15 @@ finish(struct report *report)
 	report->result = NULL;
 	report->running = false;
 	if (!ok)
-		log_limited(&report->bucket, LL_ERROR, "a report's query failed", kv_s("sqlstate", state),
+		log_limited(&report->bucket, LL_ERROR, "a report's query failed",
+		    kv_s("sqlstate", state),
 		    kv_s("error", PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY)));
 	/* 57014: statement_timeout */
-	end(report, q, ok ? REPORT_OK : state != NULL && str_eq(state, "57014") ? REPORT_LATE : REPORT_FAILED, result);
+	end(report, q,
+	    ok                                            ? REPORT_OK
+	        : state != NULL && str_eq(state, "57014") ? REPORT_LATE
+	                                                  : REPORT_FAILED,
+	    result);
 	PQclear(result);
 }
 
@@ -295,24 +303,27 @@ static void
 connect_now(struct report *report)
 {
 	/*
-	 * passfile: a file that is not there, so that libpq does not look for a home directory. PostgreSQL ends a query before we
-	 * would give up on the connection.
+	 * passfile: a file that is not there, so that libpq does not look for a home directory.
+	 * PostgreSQL ends a query before we would give up on the connection.
 	 */
-	const char *const names[] = { "host", "dbname", "user", "passfile", "sslmode", "gssencmode", "application_name",
-		"options", NULL };
-	const char *const values[] = { report->host, report->name, report->user, "/nonexistent", "disable", "disable",
-		"warden-apid", "-c default_transaction_read_only=on -c statement_timeout=2500", NULL };
+	const char *const names[] = { "host", "dbname", "user", "passfile", "sslmode", "gssencmode",
+		"application_name", "options", NULL };
+	const char *const values[] = { report->host, report->name, report->user, "/nonexistent",
+		"disable", "disable", "warden-apid",
+		"-c default_transaction_read_only=on -c statement_timeout=2500", NULL };
 
 	report->connect_by_ms = clock_mono_ms() + CONNECT_MS;
 	report->conn = PQconnectStartParams(names, values, 0);
-	if (report->conn == NULL || PQstatus(report->conn) == CONNECTION_BAD || PQsocket(report->conn) < 0 ||
-	    PQsetnonblocking(report->conn, 1) != 0 ||
-	    sd_event_add_io(report->event, &report->io, PQsocket(report->conn), EPOLLOUT, on_io, report) < 0)
+	if (report->conn == NULL || PQstatus(report->conn) == CONNECTION_BAD ||
+	    PQsocket(report->conn) < 0 || PQsetnonblocking(report->conn, 1) != 0 ||
+	    sd_event_add_io(report->event, &report->io, PQsocket(report->conn), EPOLLOUT, on_io,
+	        report) < 0)
 		lost(report, report->conn != NULL ? PQerrorMessage(report->conn) : "out of memory");
 }
 
 int
-report_open(struct report **out, sd_event *event, const char *host, const char *name, const char *user)
+report_open(struct report **out, sd_event *event, const char *host, const char *name,
+    const char *user)
 {
 	struct report *report = mem_new(sizeof(*report));
 	int r;
@@ -326,7 +337,8 @@ report_open(struct report **out, sd_event *event, const char *host, const char *
 	str_copy(report->host, sizeof(report->host), host);
 	str_copy(report->name, sizeof(report->name), name);
 	str_copy(report->user, sizeof(report->user), user);
-	if ((r = sd_event_add_time_relative(event, &report->timer, CLOCK_MONOTONIC, 0, 20000, on_timer, report)) < 0 ||
+	if ((r = sd_event_add_time_relative(event, &report->timer, CLOCK_MONOTONIC, 0, 20000,
+	         on_timer, report)) < 0 ||
 	    (r = sd_event_add_defer(event, &report->kick, on_kick, report)) < 0 ||
 	    (r = sd_event_source_set_enabled(report->kick, SD_EVENT_OFF)) < 0) {
 		report_close(&report);
@@ -356,7 +368,8 @@ report_close(struct report **pp)
 }
 
 int
-report_query(struct report *report, const char *sql, const char *const *params, size_t nparams, report_cb *cb, void *arg)
+report_query(struct report *report, const char *sql, const char *const *params, size_t nparams,
+    report_cb *cb, void *arg)
 {
 	struct query *q;
 
@@ -420,7 +433,9 @@ report_nrows(const struct report_rows *rows)
 const char *
 report_text(const struct report_rows *rows, size_t row, size_t column)
 {
-	return PQgetisnull(rows->result, (int)row, (int)column) ? NULL : PQgetvalue(rows->result, (int)row, (int)column);
+	return PQgetisnull(rows->result, (int)row, (int)column)
+	    ? NULL
+	    : PQgetvalue(rows->result, (int)row, (int)column);
 }
 
 int64_t

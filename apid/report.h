@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The report reader: asynchronous, read-only queries to PostgreSQL as role warden_api, over its Unix socket, in the event loop. One
- * connection, one query at a time, a bounded queue, a deadline for each, reconnection for ever. The only part of apid that knows
- * libpq.
+ * The report reader: asynchronous, read-only queries to PostgreSQL as role warden_api, over its
+ * Unix socket, in the event loop. One connection, one query at a time, a bounded queue, a deadline
+ * for each, reconnection for ever. The only part of apid that knows libpq.
  */
 #ifndef WARDEN_APID_REPORT_H
 #define WARDEN_APID_REPORT_H
@@ -27,17 +27,22 @@ enum report_end {
 /* rows is NULL unless end is REPORT_OK, and valid only during the call. */
 typedef void report_cb(void *arg, enum report_end end, const struct report_rows *rows);
 
-/* host: the directory of the Unix socket. Connects in the background. Returns 0 or -ENOMEM or the loop's error. */
-int report_open(struct report **out, sd_event *event, const char *host, const char *name, const char *user);
+/*
+ * host: the directory of the Unix socket. Connects in the background. Returns 0 or -ENOMEM or the
+ * loop's error.
+ */
+int report_open(struct report **out, sd_event *event, const char *host, const char *name,
+    const char *user);
 /* No callback is called. Takes a pointer to NULL. */
 void report_close(struct report **report);
 
 /*
- * Queues a query. sql is static text with $1.. for params (copied). cb is called exactly once, out of the loop (never
- * from within this call), unless report_cancel(arg) comes first. Returns 0, -ENOTCONN, -ENOBUFS (queue full) or -ENOMEM.
+ * Queues a query. sql is static text with $1.. for params (copied). cb is called exactly once, out
+ * of the loop (never from within this call), unless report_cancel(arg) comes first. Returns 0,
+ * -ENOTCONN, -ENOBUFS (queue full) or -ENOMEM.
  */
-int report_query(struct report *report, const char *sql, const char *const *params, size_t nparams, report_cb *cb,
-    void *arg);
+int report_query(struct report *report, const char *sql, const char *const *params, size_t nparams,
+    report_cb *cb, void *arg);
 void report_cancel(struct report *report, const void *arg);
 
 bool report_up(const struct report *report);

@@ -9,7 +9,10 @@
 #include "apid/text.h"
 #include "common/base/str.h"
 
-/* Longer than any query or call set-up that still makes sense to a client; requests end by it with 503. */
+/*
+ * Longer than any query or call set-up that still makes sense to a client; requests end by it with
+ * 503.
+ */
 #define ASK_DEADLINE_MS 3000
 
 void
@@ -38,7 +41,8 @@ request_json(struct request *req, unsigned status, json_t *doc)
 	assert_that(!req->answered);
 	buf_reset(&req->out);
 	if (doc != NULL)
-		r = json_dump_callback(doc, add_json, &req->out, JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(12));
+		r = json_dump_callback(doc, add_json, &req->out,
+		    JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(12));
 	json_decref(doc);
 	buf_char(&req->out, '\n');
 	req->status = status;
@@ -72,7 +76,8 @@ request_success(struct request *req)
 }
 
 void
-request_bytes(struct request *req, unsigned status, const char *content_type, const void *p, size_t n)
+request_bytes(struct request *req, unsigned status, const char *content_type, const void *p,
+    size_t n)
 {
 	assert_that(!req->answered);
 	buf_reset(&req->out);
@@ -149,7 +154,8 @@ request_ask(struct request *req, uint16_t type, const void *body, ipc_reply_cb *
 
 	if (featured == NULL)
 		request_error(req, 503, "featured is away");
-	else if (ipc_congested(featured) || ipc_request(featured, type, body, ASK_DEADLINE_MS, cb, req) < 0)
+	else if (ipc_congested(featured) ||
+	    ipc_request(featured, type, body, ASK_DEADLINE_MS, cb, req) < 0)
 		request_error(req, 503, "featured is overloaded");
 	else
 		return true;

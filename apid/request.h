@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * One HTTP request, as its handler sees it. A handler is called once, with a target, a route and an authorised asker, and answers exactly
- * once by one of the request_* answers below: before it returns, or later out of the event loop, while the connection is suspended. The
- * request lives until it was answered; after that the handler must not touch it. libmicrohttpd is http_server.c's affair.
+ * One HTTP request, as its handler sees it. A handler is called once, with a target, a route and an
+ * authorised asker, and answers exactly once by one of the request_* answers below: before it
+ * returns, or later out of the event loop, while the connection is suspended. The request lives
+ * until it was answered; after that the handler must not touch it. libmicrohttpd is http_server.c's
+ * affair.
  */
 #ifndef WARDEN_APID_REQUEST_H
 #define WARDEN_APID_REQUEST_H
@@ -62,7 +64,7 @@ struct request {
 	void			(*authorized)(struct request *);
 	uint8_t			 token_hash[32];
 	struct uuid		 call;
-	json_t			*list;		/* of what is being collected; dropped with the request */
+	json_t			*list;	/* of what is being collected; dropped with the request */
 	struct buf		 text;		/* the same for text */
 	struct gauges		*gauges;	/* the same for figures */
 	char			 day[11];
@@ -78,17 +80,22 @@ struct request {
 	size_t			 nheaders;
 };
 
-/* Looks up the route, checks who asks, calls the handler: dispatch.c. Called by http_server.c once the body is there. */
+/*
+ * Looks up the route, checks who asks, calls the handler: dispatch.c. Called by http_server.c once
+ * the body is there.
+ */
 void request_dispatch(struct request *req);
 
 /* Answers. doc is taken over; NULL (out of memory while making it) answers 500. */
 void request_json(struct request *req, unsigned status, json_t *doc);
 /* {"error": "..."}; printf-like. 503 and 429 carry Retry-After: 1. */
-void request_error(struct request *req, unsigned status, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+void request_error(struct request *req, unsigned status, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
 /* {"success": true} */
 void request_success(struct request *req);
 /* Bytes, copied. content_type is static text. */
-void request_bytes(struct request *req, unsigned status, const char *content_type, const void *p, size_t n);
+void request_bytes(struct request *req, unsigned status, const char *content_type, const void *p,
+    size_t n);
 /* No body. */
 void request_empty(struct request *req, unsigned status);
 
@@ -96,8 +103,8 @@ void request_empty(struct request *req, unsigned status);
 void request_header(struct request *req, const char *name, const char *value);
 
 /*
- * Checks that the query has no other parameters than names (NULL-terminated; NULL: none at all). Returns true, or answers 400 and
- * returns false.
+ * Checks that the query has no other parameters than names (NULL-terminated; NULL: none at all).
+ * Returns true, or answers 400 and returns false.
  */
 bool request_query(struct request *req, const char *const *names);
 
@@ -115,14 +122,14 @@ const char *request_header_in(const struct request *req, const char *name);
 void http_answer(struct request *req);
 
 /*
- * Asks featured. cb gets what ipc_request()'s callback gets, with the request in arg. When featured is away or congested, 503 is answered
- * here and false returned.
+ * Asks featured. cb gets what ipc_request()'s callback gets, with the request in arg. When featured
+ * is away or congested, 503 is answered here and false returned.
  */
 bool request_ask(struct request *req, uint16_t type, const void *body, ipc_reply_cb *cb);
 
 /*
- * For the callback: NULL when reply is the end with an error and the request has been answered with it, or when reply is of another
- * type than expected (500). Else its body.
+ * For the callback: NULL when reply is the end with an error and the request has been answered with
+ * it, or when reply is of another type than expected (500). Else its body.
  */
 const void *request_reply_body(struct request *req, const struct ipc_msg *reply, uint16_t type);
 

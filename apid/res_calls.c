@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* Calls: the list, one call, starting and ending one, its trace. What featured does not know any more is looked up in the database. */
+/*
+ * Calls: the list, one call, starting and ending one, its trace. What featured does not know any
+ * more is looked up in the database.
+ */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,7 +42,8 @@ on_call(void *arg, const struct ipc_msg *reply)
 		return;
 	memcpy(uuid.b, c->call, UUID_LEN);
 	uuid_print(&uuid, id);
-	str_format(line, sizeof(line), "Call %s: %s -> %s (%s)", id, c->from, c->to, ipc_call_state_name(c->state));
+	str_format(line, sizeof(line), "Call %s: %s -> %s (%s)", id, c->from, c->to,
+	    ipc_call_state_name(c->state));
 	json_array_append_new(req->list, text_json(line));
 }
 
@@ -58,9 +62,10 @@ call_doc(const struct msg_call_item *c)
 
 	memcpy(uuid.b, c->call, UUID_LEN);
 	uuid_print(&uuid, id);
-	return json_pack("{s:s, s:o, s:o, s:o, s:s, s:o, s:o, s:I}", "call_id", id, "from", text_json(c->from), "from_name",
-	    text_json(c->from_name), "to", text_json(c->to), "state", ipc_call_state_name(c->state), "start_time",
-	    text_json_time(c->start_ms), "answer_time", text_json_time(c->answer_ms), "duration",
+	return json_pack("{s:s, s:o, s:o, s:o, s:s, s:o, s:o, s:I}", "call_id", id, "from",
+	    text_json(c->from), "from_name", text_json(c->from_name), "to", text_json(c->to),
+	    "state", ipc_call_state_name(c->state), "start_time", text_json_time(c->start_ms),
+	    "answer_time", text_json_time(c->answer_ms), "duration",
 	    (json_int_t)(now > c->start_ms ? (now - c->start_ms) / 1000 : 0));
 }
 
@@ -185,8 +190,10 @@ on_trace(void *arg, const struct ipc_msg *reply)
 		return;
 	}
 	if ((t = request_reply_body(req, reply, MSG_trace_item)) != NULL)
-		json_array_append_new(req->list, json_pack("{s:o, s:o, s:o, s:o}", "time", text_json_time(t->at_ms), "source",
-		    text_json(t->source), "event", text_json(t->event), "detail", text_json(t->detail)));
+		json_array_append_new(req->list,
+		    json_pack("{s:o, s:o, s:o, s:o}", "time", text_json_time(t->at_ms), "source",
+		        text_json(t->source), "event", text_json(t->event), "detail",
+		        text_json(t->detail)));
 }
 
 void

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What is read from PostgreSQL: GET /api/cdr, /api/statistics, and (stored.h) one ended call and its trace. Only views of schema
- * report are used. Times travel as Unix milliseconds, so that their text is made in one place.
+ * What is read from PostgreSQL: GET /api/cdr, /api/statistics, and (stored.h) one ended call and
+ * its trace. Only views of schema report are used. Times travel as Unix milliseconds, so that their
+ * text is made in one place.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -18,15 +19,17 @@
 #define CDR_LIMIT_MAX 10000
 
 #define MS(column) "(extract(epoch from " column ") * 1000)::bigint"
-#define CDR_COLUMNS                                                                                    \
-	"call_id, from_extension, to_extension, " MS("start_time") ", " MS("answer_time") ", "         \
-	MS("end_time") ", disposition, duration, billsec, recording_file, hangup_cause, user_agent"
+#define CDR_COLUMNS                                                                                \
+	"call_id, from_extension, to_extension, " MS("start_time") ", " MS("answer_time") ", " MS( \
+	    "end_time") ", disposition, duration, billsec, recording_file, hangup_cause, user_agent"
 
 static void
 query(struct request *req, const char *sql, const char *const *params, size_t n, report_cb *cb)
 {
 	if (report_query(req->apid->report, sql, params, n, cb, req) < 0)
-		request_error(req, 503, report_up(req->apid->report) ? "too many reports at once" : "PostgreSQL is away");
+		request_error(req, 503,
+		    report_up(req->apid->report) ? "too many reports at once"
+		                                 : "PostgreSQL is away");
 }
 
 /* True: there are rows to read. Else the request has been answered. */
@@ -66,11 +69,13 @@ time_cell(const struct report_rows *rows, size_t row, size_t column)
 static json_t *
 cdr_doc(const struct report_rows *rows, size_t i)
 {
-	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:o, s:o, s:o}", "call_id", cell(rows, i, 0),
-	    "from_extension", cell(rows, i, 1), "to_extension", cell(rows, i, 2), "start_time", time_cell(rows, i, 3),
-	    "answer_time", time_cell(rows, i, 4), "end_time", time_cell(rows, i, 5), "disposition", cell(rows, i, 6),
-	    "duration", (json_int_t)report_int(rows, i, 7), "billsec", (json_int_t)report_int(rows, i, 8),
-	    "recording_file", cell(rows, i, 9), "hangup_cause", cell(rows, i, 10), "user_agent", cell(rows, i, 11));
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:o, s:o, s:o}", "call_id",
+	    cell(rows, i, 0), "from_extension", cell(rows, i, 1), "to_extension", cell(rows, i, 2),
+	    "start_time", time_cell(rows, i, 3), "answer_time", time_cell(rows, i, 4), "end_time",
+	    time_cell(rows, i, 5), "disposition", cell(rows, i, 6), "duration",
+	    (json_int_t)report_int(rows, i, 7), "billsec", (json_int_t)report_int(rows, i, 8),
+	    "recording_file", cell(rows, i, 9), "hangup_cause", cell(rows, i, 10), "user_agent",
+	    cell(rows, i, 11));
 }
 
 static void
@@ -92,7 +97,8 @@ void
 res_cdr(struct request *req)
 {
 	static const char *const names[] = { "date", "limit", NULL };
-	const char *date = target_param(&req->target, "date"), *limit = target_param(&req->target, "limit");
+	const char *date = target_param(&req->target, "date"),
+	           *limit = target_param(&req->target, "limit");
 	char from_text[24], to_text[24], limit_text[24], day[11];
 	const char *params[] = { limit_text, from_text, to_text };
 	uint64_t from, to;
@@ -110,13 +116,16 @@ res_cdr(struct request *req)
 	}
 	str_format(limit_text, sizeof(limit_text), "%lld", (long long)n);
 	if (date == NULL) {
-		query(req, "select " CDR_COLUMNS " from report.cdr order by start_time desc limit $1::int", params, 1, on_cdr);
+		query(req,
+		    "select " CDR_COLUMNS " from report.cdr order by start_time desc limit $1::int",
+		    params, 1, on_cdr);
 		return;
 	}
 	str_format(from_text, sizeof(from_text), "%llu", (unsigned long long)from / 1000);
 	str_format(to_text, sizeof(to_text), "%llu", (unsigned long long)to / 1000);
 	query(req,
-	    "select " CDR_COLUMNS " from report.cdr where start_time >= to_timestamp($2::bigint) and start_time < "
+	    "select " CDR_COLUMNS
+	    " from report.cdr where start_time >= to_timestamp($2::bigint) and start_time < "
 	    "to_timestamp($3::bigint) order by start_time desc limit $1::int",
 	    params, 3, on_cdr);
 }
@@ -140,11 +149,12 @@ on_statistics(void *arg, enum report_end end, const struct report_rows *rows)
 	answered = report_int(rows, 0, 1);
 	duration = report_int(rows, 0, 2);
 	billsec = report_int(rows, 0, 3);
-	request_json(req, 200, json_pack("{s:s, s:I, s:I, s:I, s:f, s:I, s:I, s:f}", "date", req->day, "total_calls",
-	    (json_int_t)total, "answered_calls", (json_int_t)answered, "failed_calls", (json_int_t)(total - answered),
-	    "answer_rate", ratio(answered * 100, total), "total_duration",
-	    (json_int_t)duration, "total_billsec", (json_int_t)billsec, "average_duration",
-	    ratio(duration, total)));
+	request_json(req, 200,
+	    json_pack("{s:s, s:I, s:I, s:I, s:f, s:I, s:I, s:f}", "date", req->day, "total_calls",
+	        (json_int_t)total, "answered_calls", (json_int_t)answered, "failed_calls",
+	        (json_int_t)(total - answered), "answer_rate", ratio(answered * 100, total),
+	        "total_duration", (json_int_t)duration, "total_billsec", (json_int_t)billsec,
+	        "average_duration", ratio(duration, total)));
 }
 
 /* A day's figures; without a date, today's. */
@@ -159,15 +169,18 @@ res_statistics(struct request *req)
 
 	if (!request_query(req, names))
 		return;
-	if ((date != NULL && *date == '\0') || text_day(date, clock_real_ms(), &from, &to, req->day) < 0) {
+	if ((date != NULL && *date == '\0') ||
+	    text_day(date, clock_real_ms(), &from, &to, req->day) < 0) {
 		request_error(req, 400, "date must be a day, YYYY-MM-DD");
 		return;
 	}
 	str_format(from_text, sizeof(from_text), "%llu", (unsigned long long)from / 1000);
 	str_format(to_text, sizeof(to_text), "%llu", (unsigned long long)to / 1000);
 	query(req,
-	    "select count(*), count(*) filter (where disposition = 'answered'), coalesce(sum(duration), 0)::bigint, "
-	    "coalesce(sum(billsec), 0)::bigint from report.cdr where start_time >= to_timestamp($1::bigint) and "
+	    "select count(*), count(*) filter (where disposition = 'answered'), "
+	    "coalesce(sum(duration), 0)::bigint, "
+	    "coalesce(sum(billsec), 0)::bigint from report.cdr where start_time >= "
+	    "to_timestamp($1::bigint) and "
 	    "start_time < to_timestamp($2::bigint)",
 	    params, 2, on_statistics);
 }
@@ -188,8 +201,9 @@ on_stored_call(void *arg, enum report_end end, const struct report_rows *rows)
 	}
 	doc = cdr_doc(rows, 0);
 	if (doc != NULL)
-		json_object_update_new(doc, json_pack("{s:s, s:o, s:o}", "state", "ended", "from", cell(rows, 0, 1), "to",
-		    cell(rows, 0, 2)));
+		json_object_update_new(doc,
+		    json_pack("{s:s, s:o, s:o}", "state", "ended", "from", cell(rows, 0, 1), "to",
+		        cell(rows, 0, 2)));
 	request_json(req, 200, doc);
 }
 
@@ -206,7 +220,8 @@ by_id(struct request *req, const char *sql, report_cb *cb)
 void
 stored_call(struct request *req)
 {
-	by_id(req, "select " CDR_COLUMNS " from report.cdr where call_id = $1::uuid", on_stored_call);
+	by_id(req, "select " CDR_COLUMNS " from report.cdr where call_id = $1::uuid",
+	    on_stored_call);
 }
 
 /* One line of a stored trace: at_ms TAB source TAB event TAB detail. line is cut up. */
@@ -223,8 +238,9 @@ trace_line(char *line)
 		*tab = '\0';
 		part[i] = tab + 1;
 	}
-	return json_pack("{s:o, s:o, s:o, s:o}", "time", text_json_time(strtoull(part[0], NULL, 10)), "source",
-	    text_json(part[1]), "event", text_json(part[2]), "detail", text_json(part[3]));
+	return json_pack("{s:o, s:o, s:o, s:o}", "time",
+	    text_json_time(strtoull(part[0], NULL, 10)), "source", text_json(part[1]), "event",
+	    text_json(part[2]), "detail", text_json(part[3]));
 }
 
 static void

@@ -9,11 +9,12 @@
 static json_t *
 status_doc(const struct msg_status *s)
 {
-	return json_pack("{s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "running", 1, "registered_extensions",
-	    (json_int_t)s->registered_extensions, "active_calls", (json_int_t)s->active_calls, "total_calls",
-	    (json_int_t)s->total_calls, "active_recordings", (json_int_t)s->active_recordings, "active_conferences",
-	    (json_int_t)s->active_conferences, "parked_calls", (json_int_t)s->parked_calls, "queued_calls",
-	    (json_int_t)s->queued_calls);
+	return json_pack("{s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "running", 1,
+	    "registered_extensions", (json_int_t)s->registered_extensions, "active_calls",
+	    (json_int_t)s->active_calls, "total_calls", (json_int_t)s->total_calls,
+	    "active_recordings", (json_int_t)s->active_recordings, "active_conferences",
+	    (json_int_t)s->active_conferences, "parked_calls", (json_int_t)s->parked_calls,
+	    "queued_calls", (json_int_t)s->queued_calls);
 }
 
 static void
@@ -55,10 +56,12 @@ on_v1_status(void *arg, const struct ipc_msg *reply)
 		return;
 	doc = status_doc(s);
 	if (doc != NULL)
-		json_object_update_new(doc, json_pack("{s:s, s:b, s:b, s:b, s:b, s:I, s:o, s:o}", "version", WARDEN_VERSION,
-		    "sipd_up", s->sipd_up, "mediad_up", s->mediad_up, "database_up", s->database_up, "reports_up",
-		    report_up(req->apid->report), "spooled_cdrs", (json_int_t)s->spooled_cdrs, "started",
-		    text_json_time(s->started_ms), "api_started", text_json_time(req->apid->started_ms)));
+		json_object_update_new(doc,
+		    json_pack("{s:s, s:b, s:b, s:b, s:b, s:I, s:o, s:o}", "version", WARDEN_VERSION,
+		        "sipd_up", s->sipd_up, "mediad_up", s->mediad_up, "database_up",
+		        s->database_up, "reports_up", report_up(req->apid->report), "spooled_cdrs",
+		        (json_int_t)s->spooled_cdrs, "started", text_json_time(s->started_ms),
+		        "api_started", text_json_time(req->apid->started_ms)));
 	request_json(req, 200, doc);
 }
 
@@ -91,8 +94,9 @@ on_extension(void *arg, const struct ipc_msg *reply)
 		return;
 	}
 	if ((e = request_reply_body(req, reply, MSG_extension_item)) != NULL)
-		json_array_append_new(req->list, json_pack("{s:o, s:o, s:b}", "number", text_json(e->number), "name",
-		    text_json(e->name), "registered", e->registered));
+		json_array_append_new(req->list,
+		    json_pack("{s:o, s:o, s:b}", "number", text_json(e->number), "name",
+		        text_json(e->name), "registered", e->registered));
 }
 
 void
@@ -112,10 +116,11 @@ on_v1_extension(void *arg, const struct ipc_msg *reply)
 		return;
 	}
 	if ((e = request_reply_body(req, reply, MSG_extension_item)) != NULL)
-		json_array_append_new(req->list, json_pack("{s:o, s:o, s:b, s:i, s:o, s:o, s:o}", "number",
-		    text_json(e->number), "name", text_json(e->name), "registered", e->registered, "contacts",
-		    (int)e->contacts, "contact", text_json(e->contact), "user_agent", text_json(e->user_agent), "expires",
-		    text_json_time(e->expires_ms)));
+		json_array_append_new(req->list,
+		    json_pack("{s:o, s:o, s:b, s:i, s:o, s:o, s:o}", "number", text_json(e->number),
+		        "name", text_json(e->name), "registered", e->registered, "contacts",
+		        (int)e->contacts, "contact", text_json(e->contact), "user_agent",
+		        text_json(e->user_agent), "expires", text_json_time(e->expires_ms)));
 }
 
 void

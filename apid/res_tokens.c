@@ -15,8 +15,10 @@ on_token(void *arg, const struct ipc_msg *reply)
 	if ((reply->flags & IPC_MORE) == 0)
 		request_list(req, reply);
 	else if ((t = request_reply_body(req, reply, MSG_token_info)) != NULL)
-		json_array_append_new(req->list, json_pack("{s:I, s:o, s:b, s:o}", "id", (json_int_t)t->id, "name",
-		    text_json(t->name), "admin", t->admin, "created", text_json_time(t->created_ms)));
+		json_array_append_new(req->list,
+		    json_pack("{s:I, s:o, s:b, s:o}", "id", (json_int_t)t->id, "name",
+		        text_json(t->name), "admin", t->admin, "created",
+		        text_json_time(t->created_ms)));
 }
 
 void
@@ -35,7 +37,9 @@ on_made(void *arg, const struct ipc_msg *reply)
 	const struct msg_token_made *made = request_reply_body(req, reply, MSG_token_made);
 
 	if (made != NULL)
-		request_json(req, 201, json_pack("{s:I, s:o}", "id", (json_int_t)made->id, "token", text_json(made->token)));
+		request_json(req, 201,
+		    json_pack("{s:I, s:o}", "id", (json_int_t)made->id, "token",
+		        text_json(made->token)));
 }
 
 void
@@ -44,7 +48,10 @@ res_v1_token_create(struct request *req)
 	struct msg_token_create create = { 0 };
 	bool admin = false;
 	const struct text_member members[] = {
-		{ .name = "name", .required = true, .out = create.name, .size = sizeof(create.name) },
+		{ .name = "name",
+		    .required = true,
+		    .out = create.name,
+		    .size = sizeof(create.name) },
 		{ .name = "admin", .flag = &admin },
 		{ .name = NULL },
 	};

@@ -76,8 +76,8 @@ route_find(enum http_method method, const struct target *t, unsigned *allow, con
 void
 route_allow(unsigned allow, char *out)
 {
-	str_format(out, 64, "%s%s%sOPTIONS", allow & HTTP_GET ? "GET, HEAD, " : "", allow & HTTP_POST ? "POST, " : "",
-	    allow & HTTP_DELETE ? "DELETE, " : "");
+	str_format(out, 64, "%s%s%sOPTIONS", allow & HTTP_GET ? "GET, HEAD, " : "",
+	    allow & HTTP_POST ? "POST, " : "", allow & HTTP_DELETE ? "DELETE, " : "");
 }
 
 size_t

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* The table of routes (routes.def) and the search in it. Pure: knows a target and nothing of sockets. */
+/*
+ * The table of routes (routes.def) and the search in it. Pure: knows a target and nothing of
+ * sockets.
+ */
 #ifndef WARDEN_APID_ROUTE_H
 #define WARDEN_APID_ROUTE_H
 
@@ -38,10 +41,12 @@ struct route {
 enum http_method http_method_of(const char *name);
 
 /*
- * The route of the method and the target's path. *allow gets the set of methods that the path has: 0 when there is no such path, and
- * then NULL is returned; NULL with a set is a wrong method. arg: the segment that {name} matched, if any.
+ * The route of the method and the target's path. *allow gets the set of methods that the path has:
+ * 0 when there is no such path, and then NULL is returned; NULL with a set is a wrong method. arg:
+ * the segment that {name} matched, if any.
  */
-const struct route *route_find(enum http_method method, const struct target *t, unsigned *allow, const char **arg);
+const struct route *route_find(enum http_method method, const struct target *t, unsigned *allow,
+    const char **arg);
 
 /* The set as in an Allow header, "GET, HEAD, OPTIONS". out has 64 bytes. */
 void route_allow(unsigned allow, char *out);

@@ -1,11 +1,17 @@
 /* SPDX-License-Identifier: ISC */
-/* What stands in PostgreSQL about calls that are over. Each answers the request: later, or at once with 503. */
+/*
+ * What stands in PostgreSQL about calls that are over. Each answers the request: later, or at once
+ * with 503.
+ */
 #ifndef WARDEN_APID_STORED_H
 #define WARDEN_APID_STORED_H
 
 struct request;
 
-/* The call of req->call as GET /api/v1/calls/ID shows it, state "ended"; 404 when there is no record. */
+/*
+ * The call of req->call as GET /api/v1/calls/ID shows it, state "ended"; 404 when there is no
+ * record.
+ */
 void stored_call(struct request *req);
 
 /* Its trace; 404 when there is no record. */

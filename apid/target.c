@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* The request target: see target.h. Called once for each request by http_server.c; fuzzed by test/fuzz/http_fuzz.c. */
+/*
+ * The request target: see target.h. Called once for each request by http_server.c; fuzzed by
+ * test/fuzz/http_fuzz.c.
+ */
 #include "apid/target.h"
 
 #include <stdint.h>
@@ -83,7 +86,8 @@ parse_query(struct target *t, char *query)
 			*value++ = '\0';
 		else
 			value = name + strlen(name);
-		if ((reason = unescape(name, true)) != NULL || (reason = unescape(value, true)) != NULL)
+		if ((reason = unescape(name, true)) != NULL ||
+		    (reason = unescape(value, true)) != NULL)
 			return reason;
 		if (target_param(t, name) != NULL)
 			return "a query parameter is given twice";

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The request target of HTTP (RFC 9112 section 3.2) taken apart: decoded path segments and query parameters. Pure: no
- * library, no socket. What is not clean is refused, so that the rest of apid never sees a control character or a NUL.
+ * The request target of HTTP (RFC 9112 section 3.2) taken apart: decoded path segments and query
+ * parameters. Pure: no library, no socket. What is not clean is refused, so that the rest of apid
+ * never sees a control character or a NUL.
  */
 #ifndef WARDEN_APID_TARGET_H
 #define WARDEN_APID_TARGET_H
@@ -19,8 +20,10 @@ struct target_param {
 };
 
 struct target {
-	char			 text[TARGET_RAW_MAX + 1];	/* what the pointers below point into */
-	const char		*segment[TARGET_SEGMENTS];	/* "/api/calls": "api", "calls"; "/": "" */
+	/* what the pointers below point into */
+	char			 text[TARGET_RAW_MAX + 1];
+	/* "/api/calls": "api", "calls"; "/": "" */
+	const char		*segment[TARGET_SEGMENTS];
 	size_t			 nsegments;
 	struct target_param	 param[TARGET_PARAMS];
 	size_t			 nparams;
@@ -28,9 +31,10 @@ struct target {
 };
 
 /*
- * raw: as in the request line, origin form or absolute form. Percent escapes are decoded once, after the split: an escaped slash
- * stays inside its segment. Refused: bad escapes, control characters, text that is not UTF-8, a parameter given twice, too many or
- * too long. Returns NULL, or the reason for a 400 (static text).
+ * raw: as in the request line, origin form or absolute form. Percent escapes are decoded once,
+ * after the split: an escaped slash stays inside its segment. Refused: bad escapes, control
+ * characters, text that is not UTF-8, a parameter given twice, too many or too long. Returns NULL,
+ * or the reason for a 400 (static text).
  */
 const char *target_parse(struct target *t, const char *raw);
 

@@ -29,8 +29,8 @@ sequence(const unsigned char *s)
 	for (size_t i = 1; i < n; i++)
 		if ((s[i] & 0xc0) != 0x80)
 			return 0;
-	if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) || (s[0] == 0xf0 && s[1] < 0x90) ||
-	    (s[0] == 0xf4 && s[1] > 0x8f))
+	if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) ||
+	    (s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f))
 		return 0;
 	return n;
 }
@@ -154,9 +154,14 @@ text_body(const char *body, size_t n, const struct text_member *members, char *e
 		str_copy(err, err_size, "the body is empty; a JSON object is needed");
 		return false;
 	}
-	if ((object = json_loadb(body, n, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &where)) == NULL) {
-		/* jansson quotes what it stumbled on; that may hold anything but a NUL, and goes out through text_json(). */
-		str_format(err, err_size, "bad JSON: %s (line %d, column %d)", where.text, where.line, where.column);
+	if ((object = json_loadb(body, n, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &where)) ==
+	    NULL) {
+		/*
+		 * jansson quotes what it stumbled on; that may hold anything but a NUL, and goes
+		 * out through text_json().
+		 */
+		str_format(err, err_size, "bad JSON: %s (line %d, column %d)", where.text,
+		    where.line, where.column);
 		return false;
 	}
 	ok = take_object(object, members, err, err_size);
@@ -188,11 +193,14 @@ text_day(const char *date, uint64_t now_ms, uint64_t *from_ms, uint64_t *to_ms, 
 		year = day.tm_year + 1900;
 		month = day.tm_mon + 1;
 		mday = day.tm_mday;
-	} else if (strlen(date) != 10 || date[4] != '-' || date[7] != '-' || !digits(date, 4, &year) ||
-	    !digits(date + 5, 2, &month) || !digits(date + 8, 2, &mday) || year < 1970 || year > 2999) {
+	} else if (strlen(date) != 10 || date[4] != '-' || date[7] != '-' ||
+	    !digits(date, 4, &year) || !digits(date + 5, 2, &month) ||
+	    !digits(date + 8, 2, &mday) || year < 1970 || year > 2999) {
 		return -EINVAL;
 	}
-	day = (struct tm){ .tm_year = year - 1900, .tm_mon = month - 1, .tm_mday = mday, .tm_isdst = -1 };
+	day = (struct tm){
+		.tm_year = year - 1900, .tm_mon = month - 1, .tm_mday = mday, .tm_isdst = -1
+	};
 	next = day;
 	next.tm_mday++;
 	from = mktime(&day);

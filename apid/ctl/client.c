@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* HTTP over apid's Unix socket, by libcurl: see ctl.h. Tells every error in words that say what to do. */
+/*
+ * HTTP over apid's Unix socket, by libcurl: see ctl.h. Tells every error in words that say what to
+ * do.
+ */
 #include <curl/curl.h>
 #include <stdio.h>
 #include <string.h>
@@ -23,10 +26,13 @@ static enum ctl_exit
 unreachable(const char *socket, CURLcode code)
 {
 	if (code == CURLE_COULDNT_CONNECT)
-		fprintf(stderr, "wardenctl: apid is not running, or you may not talk to it (%s): systemctl start warden-apid\n",
+		fprintf(stderr,
+		    "wardenctl: apid is not running, or you may not talk to it (%s): systemctl "
+		    "start warden-apid\n",
 		    socket);
 	else
-		fprintf(stderr, "wardenctl: no answer from apid (%s): %s\n", socket, curl_easy_strerror(code));
+		fprintf(stderr, "wardenctl: no answer from apid (%s): %s\n", socket,
+		    curl_easy_strerror(code));
 	return CTL_AWAY;
 }
 
@@ -43,8 +49,8 @@ refused(long status, const json_t *doc)
 }
 
 static void
-set_up(CURL *curl, const char *socket, const char *url, const char *method, const char *body, struct curl_slist *headers,
-    struct buf *answer)
+set_up(CURL *curl, const char *socket, const char *url, const char *method, const char *body,
+    struct curl_slist *headers, struct buf *answer)
 {
 	curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, socket);
 	curl_easy_setopt(curl, CURLOPT_URL, url);
@@ -59,7 +65,8 @@ set_up(CURL *curl, const char *socket, const char *url, const char *method, cons
 }
 
 enum ctl_exit
-ctl_request(const struct ctl *ctl, const char *method, const char *path, const char *body, json_t **doc)
+ctl_request(const struct ctl *ctl, const char *method, const char *path, const char *body,
+    json_t **doc)
 {
 	struct curl_slist *headers = curl_slist_append(NULL, "Content-Type: application/json");
 	struct buf answer = BUF_INIT(ANSWER_MAX);
@@ -74,8 +81,11 @@ ctl_request(const struct ctl *ctl, const char *method, const char *path, const c
 	if (curl == NULL || headers == NULL) {
 		fprintf(stderr, "wardenctl: out of memory\n");
 		r = CTL_FAILED;
-	} else if (!str_format(socket, sizeof(socket), "%s/apid/ctl.sock", ctl->run_dir) || strlen(socket) > 107) {
-		fprintf(stderr, "wardenctl: the run directory's name is too long for a socket: %s\n", ctl->run_dir);
+	} else if (!str_format(socket, sizeof(socket), "%s/apid/ctl.sock", ctl->run_dir) ||
+	    strlen(socket) > 107) {
+		fprintf(stderr,
+		    "wardenctl: the run directory's name is too long for a socket: %s\n",
+		    ctl->run_dir);
 		r = CTL_USAGE;
 	} else {
 		set_up(curl, socket, url, method, body, headers, &answer);
@@ -83,7 +93,9 @@ ctl_request(const struct ctl *ctl, const char *method, const char *path, const c
 			r = unreachable(socket, code);
 		} else {
 			curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
-			*doc = answer.data != NULL ? json_loadb(answer.data, answer.len, JSON_DECODE_ANY, NULL) : NULL;
+			*doc = answer.data != NULL
+			    ? json_loadb(answer.data, answer.len, JSON_DECODE_ANY, NULL)
+			    : NULL;
 			if (status >= 300 || *doc == NULL)
 				r = refused(status, *doc);
 		}

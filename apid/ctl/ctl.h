@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * wardenctl: the sysadmin's command line, a client of apid's REST API over its Unix socket. main.c reads arguments and has the table
- * of commands, client.c talks HTTP, table.c prints. Everything that it can do is in the API too.
+ * wardenctl: the sysadmin's command line, a client of apid's REST API over its Unix socket. main.c
+ * reads arguments and has the table of commands, client.c talks HTTP, table.c prints. Everything
+ * that it can do is in the API too.
  */
 #ifndef WARDEN_CTL_H
 #define WARDEN_CTL_H
@@ -27,10 +28,11 @@ struct ctl {
 };
 
 /*
- * One request. body: JSON text or NULL. *doc gets the answer (the caller's). On an error it is told on stderr and the status for
- * exit is returned.
+ * One request. body: JSON text or NULL. *doc gets the answer (the caller's). On an error it is told
+ * on stderr and the status for exit is returned.
  */
-enum ctl_exit ctl_request(const struct ctl *ctl, const char *method, const char *path, const char *body, json_t **doc);
+enum ctl_exit ctl_request(const struct ctl *ctl, const char *method, const char *path,
+    const char *body, json_t **doc);
 
 /* A column of a table: the member of each item, and its heading. */
 struct ctl_column {
@@ -38,7 +40,10 @@ struct ctl_column {
 	const char	*heading;
 };
 
-/* Prints an array of objects (columns end with member NULL); cells are cleaned of what could drive a terminal. */
+/*
+ * Prints an array of objects (columns end with member NULL); cells are cleaned of what could drive
+ * a terminal.
+ */
 void ctl_table(const json_t *list, const struct ctl_column *columns);
 
 /* Prints an object's members, "name: value" a line. */

@@ -73,8 +73,9 @@ run_status(const struct ctl *ctl, const char *operand)
 static enum ctl_exit
 run_calls(const struct ctl *ctl, const char *operand)
 {
-	static const struct ctl_column columns[] = { { "call_id", "CALL ID" }, { "from", "FROM" }, { "to", "TO" },
-		{ "state", "STATE" }, { "duration", "SECONDS" }, { "start_time", "SINCE" }, { NULL, NULL } };
+	static const struct ctl_column columns[] = { { "call_id", "CALL ID" }, { "from", "FROM" },
+		{ "to", "TO" }, { "state", "STATE" }, { "duration", "SECONDS" },
+		{ "start_time", "SINCE" }, { NULL, NULL } };
 
 	(void)operand;
 	return show(ctl, "/api/v1/calls", columns);
@@ -83,8 +84,9 @@ run_calls(const struct ctl *ctl, const char *operand)
 static enum ctl_exit
 run_extensions(const struct ctl *ctl, const char *operand)
 {
-	static const struct ctl_column columns[] = { { "number", "NUMBER" }, { "name", "NAME" }, { "registered", "REGISTERED" },
-		{ "contacts", "CONTACTS" }, { "contact", "NEWEST CONTACT" }, { "user_agent", "PHONE" }, { NULL, NULL } };
+	static const struct ctl_column columns[] = { { "number", "NUMBER" }, { "name", "NAME" },
+		{ "registered", "REGISTERED" }, { "contacts", "CONTACTS" },
+		{ "contact", "NEWEST CONTACT" }, { "user_agent", "PHONE" }, { NULL, NULL } };
 
 	(void)operand;
 	return show(ctl, "/api/v1/extensions", columns);
@@ -93,8 +95,8 @@ run_extensions(const struct ctl *ctl, const char *operand)
 static enum ctl_exit
 run_trace(const struct ctl *ctl, const char *operand)
 {
-	static const struct ctl_column columns[] = { { "time", "TIME" }, { "source", "SOURCE" }, { "event", "EVENT" },
-		{ "detail", "DETAIL" }, { NULL, NULL } };
+	static const struct ctl_column columns[] = { { "time", "TIME" }, { "source", "SOURCE" },
+		{ "event", "EVENT" }, { "detail", "DETAIL" }, { NULL, NULL } };
 	char path[200];
 	json_t *doc;
 	enum ctl_exit r;
@@ -123,8 +125,9 @@ run_hangup(const struct ctl *ctl, const char *operand)
 static enum ctl_exit
 run_cdr(const struct ctl *ctl, const char *operand)
 {
-	static const struct ctl_column columns[] = { { "start_time", "START" }, { "from_extension", "FROM" },
-		{ "to_extension", "TO" }, { "disposition", "DISPOSITION" }, { "billsec", "BILLSEC" },
+	static const struct ctl_column columns[] = { { "start_time", "START" },
+		{ "from_extension", "FROM" }, { "to_extension", "TO" },
+		{ "disposition", "DISPOSITION" }, { "billsec", "BILLSEC" },
 		{ "hangup_cause", "CAUSE" }, { "call_id", "CALL ID" }, { NULL, NULL } };
 	char path[200], *date = NULL, *limit = NULL;
 	enum ctl_exit r;
@@ -134,8 +137,8 @@ run_cdr(const struct ctl *ctl, const char *operand)
 		date = curl_easy_escape(NULL, ctl->date, 0);
 	if (ctl->limit != NULL)
 		limit = curl_easy_escape(NULL, ctl->limit, 0);
-	str_format(path, sizeof(path), "/api/cdr?%s%s%s%s", date != NULL ? "date=" : "", date != NULL ? date : "",
-	    limit != NULL ? "&limit=" : "", limit != NULL ? limit : "");
+	str_format(path, sizeof(path), "/api/cdr?%s%s%s%s", date != NULL ? "date=" : "",
+	    date != NULL ? date : "", limit != NULL ? "&limit=" : "", limit != NULL ? limit : "");
 	r = show(ctl, path, columns);
 	curl_free(date);
 	curl_free(limit);
@@ -145,7 +148,8 @@ run_cdr(const struct ctl *ctl, const char *operand)
 static enum ctl_exit
 run_token(const struct ctl *ctl, const char *operand)
 {
-	json_t *ask = json_pack("{s:s, s:b}", "name", operand != NULL ? operand : "wardenctl", "admin", ctl->admin), *doc = NULL;
+	const char *name = operand != NULL ? operand : "wardenctl";
+	json_t *ask = json_pack("{s:s, s:b}", "name", name, "admin", ctl->admin), *doc = NULL;
 	char *body = ask != NULL ? json_dumps(ask, JSON_COMPACT) : NULL;
 	enum ctl_exit r = CTL_USAGE;
 
@@ -166,8 +170,8 @@ run_token(const struct ctl *ctl, const char *operand)
 static enum ctl_exit
 run_tokens(const struct ctl *ctl, const char *operand)
 {
-	static const struct ctl_column columns[] = { { "id", "ID" }, { "name", "NAME" }, { "admin", "ADMIN" },
-		{ "created", "CREATED" }, { NULL, NULL } };
+	static const struct ctl_column columns[] = { { "id", "ID" }, { "name", "NAME" },
+		{ "admin", "ADMIN" }, { "created", "CREATED" }, { NULL, NULL } };
 
 	(void)operand;
 	return show(ctl, "/api/v1/tokens", columns);
@@ -197,7 +201,8 @@ static const struct command commands[] = {
 	{ "trace", "ID", true, run_trace, "every decision made about a call" },
 	{ "hangup", "ID", true, run_hangup, "ends a call" },
 	{ "cdr", NULL, false, run_cdr, "the latest call records (--date YYYY-MM-DD, --limit N)" },
-	{ "token", "NAME", false, run_token, "makes an API token and prints it (--admin: an administrator's)" },
+	{ "token", "NAME", false, run_token,
+	    "makes an API token and prints it (--admin: an administrator's)" },
 	{ "tokens", NULL, false, run_tokens, "the tokens there are" },
 	{ "revoke", "ID", true, run_revoke, "ends a token's validity" },
 	{ "reload", NULL, false, run_reload, "all daemons read their settings again" },
@@ -208,12 +213,15 @@ usage(FILE *out)
 {
 	fprintf(out, "usage: wardenctl [-r rundir] [--json] command\n");
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
-		fprintf(out, "  %-10s %-5s %s\n", commands[i].name, commands[i].operand != NULL ? commands[i].operand : "",
-		    commands[i].help);
+		fprintf(out, "  %-10s %-5s %s\n", commands[i].name,
+		    commands[i].operand != NULL ? commands[i].operand : "", commands[i].help);
 	return CTL_USAGE;
 }
 
-/* Options may stand before or after the command. Returns the number of operands left in argv, or -1. */
+/*
+ * Options may stand before or after the command. Returns the number of operands left in argv, or
+ * -1.
+ */
 static int
 parse(struct ctl *ctl, int argc, char **argv)
 {
@@ -221,8 +229,9 @@ parse(struct ctl *ctl, int argc, char **argv)
 		const char	*name;
 		const char	**value;
 		bool		*flag;
-	} options[] = { { "-r", &ctl->run_dir, NULL }, { "--json", NULL, &ctl->json }, { "--admin", NULL, &ctl->admin },
-		{ "-a", NULL, &ctl->admin }, { "--date", &ctl->date, NULL }, { "--limit", &ctl->limit, NULL } };
+	} options[] = { { "-r", &ctl->run_dir, NULL }, { "--json", NULL, &ctl->json },
+		{ "--admin", NULL, &ctl->admin }, { "-a", NULL, &ctl->admin },
+		{ "--date", &ctl->date, NULL }, { "--limit", &ctl->limit, NULL } };
 	int n = 0;
 
 	for (int i = 1; i < argc; i++) {
@@ -232,9 +241,11 @@ parse(struct ctl *ctl, int argc, char **argv)
 			argv[n++] = argv[i];
 			continue;
 		}
-		while (k < sizeof(options) / sizeof(options[0]) && !str_eq(options[k].name, argv[i]))
+		while (k < sizeof(options) / sizeof(options[0]) &&
+		    !str_eq(options[k].name, argv[i]))
 			k++;
-		if (k == sizeof(options) / sizeof(options[0]) || (options[k].value != NULL && i + 1 == argc))
+		if (k == sizeof(options) / sizeof(options[0]) ||
+		    (options[k].value != NULL && i + 1 == argc))
 			return -1;
 		if (options[k].flag != NULL)
 			*options[k].flag = true;
@@ -248,7 +259,8 @@ int
 main(int argc, char **argv)
 {
 	struct ctl ctl = { .run_dir = "/run/warden" };
-	const struct command *c = commands, *end = commands + sizeof(commands) / sizeof(commands[0]);
+	const struct command *c = commands,
+	                     *end = commands + sizeof(commands) / sizeof(commands[0]);
 	enum ctl_exit r;
 	int n;
 

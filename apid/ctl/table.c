@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* Printing: see ctl.h. Text from phones may hold anything, so control characters never reach the terminal. */
+/*
+ * Printing: see ctl.h. Text from phones may hold anything, so control characters never reach the
+ * terminal.
+ */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,7 +25,8 @@ cell_text(const json_t *value, char out[CELL_MAX])
 		str_copy(out, CELL_MAX, json_is_true(value) ? "yes" : "no");
 	else if (json_is_string(value))
 		str_copy(out, CELL_MAX, json_string_value(value));
-	else if ((s = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(12))) != NULL)
+	else if ((s = json_dumps(value,
+	              JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(12))) != NULL)
 		str_copy(out, CELL_MAX, s);
 	free(s);
 	for (unsigned char *p = (unsigned char *)out; *p != '\0'; p++)

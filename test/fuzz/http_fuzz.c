@@ -1,6 +1,12 @@
 /* SPDX-License-Identifier: ISC */
-/* Request targets: whatever comes, parsed segments and parameters are clean text inside the target's own memory, and routing does not stumble. */
-/* links: apid/target.c apid/route.c apid/text.c common/base/str.c common/base/buf.c common/base/mem.c common/base/log.c common/base/clock.c */
+/*
+ * Request targets: whatever comes, parsed segments and parameters are clean text inside the
+ * target's own memory, and routing does not stumble.
+ */
+/*
+ * links: apid/target.c apid/route.c apid/text.c common/base/str.c common/base/buf.c
+ * common/base/mem.c common/base/log.c common/base/clock.c
+ */
 /* libs: jansson */
 #include <stdint.h>
 #include <stdlib.h>
@@ -40,7 +46,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memcpy(raw, data, size);
 	raw[size] = '\0';
 	if (target_parse(t, raw) == NULL && !t->asterisk) {
-		if (t->nsegments == 0 || t->nsegments > TARGET_SEGMENTS || t->nparams > TARGET_PARAMS)
+		if (t->nsegments == 0 || t->nsegments > TARGET_SEGMENTS ||
+		    t->nparams > TARGET_PARAMS)
 			abort();
 		for (size_t i = 0; i < t->nsegments; i++)
 			check_text(t, t->segment[i]);

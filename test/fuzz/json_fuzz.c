@@ -1,6 +1,12 @@
 /* SPDX-License-Identifier: ISC */
-/* Bodies: what is accepted has its members, in bounds and clean; what is refused says why. Broken text always becomes JSON. Days. */
-/* links: apid/text.c common/base/str.c common/base/buf.c common/base/mem.c common/base/log.c common/base/clock.c */
+/*
+ * Bodies: what is accepted has its members, in bounds and clean; what is refused says why. Broken
+ * text always becomes JSON. Days.
+ */
+/*
+ * links: apid/text.c common/base/str.c common/base/buf.c common/base/mem.c common/base/log.c
+ * common/base/clock.c
+ */
 /* libs: jansson */
 #include <stdint.h>
 #include <stdlib.h>
@@ -23,7 +29,8 @@ check_body(const uint8_t *data, size_t size)
 	};
 
 	if (text_body((const char *)data, size, members, err, sizeof(err))) {
-		if (from[0] == '\0' || strlen(from) >= sizeof(from) || strlen(to) >= sizeof(to) || text_utf8_length(from) < 0)
+		if (from[0] == '\0' || strlen(from) >= sizeof(from) || strlen(to) >= sizeof(to) ||
+		    text_utf8_length(from) < 0)
 			abort();
 	} else if (err[0] == '\0') {
 		abort();

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /* The pure parts of apid: targets, the table of routes, text in and out of JSON, days, metrics. */
-/* links: apid/target.c apid/route.c apid/text.c apid/gauges.c common/base/str.c common/base/buf.c common/base/mem.c common/base/log.c common/base/clock.c */
+/*
+ * links: apid/target.c apid/route.c apid/text.c apid/gauges.c common/base/str.c common/base/buf.c
+ * common/base/mem.c common/base/log.c common/base/clock.c
+ */
 /* libs: jansson */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -33,7 +36,8 @@ targets_are_taken_apart(void **state)
 	assert_string_equal(target_param(&t, "limit"), " 1 ");
 	assert_string_equal(target_param(&t, "flag"), "");
 	assert_null(target_param(&t, "lim"));
-	assert_string_equal(target_stranger(&t, (const char *const[]){ "date", "limit", NULL }), "flag");
+	assert_string_equal(target_stranger(&t, (const char *const[]){ "date", "limit", NULL }),
+	    "flag");
 	assert_null(target_parse(&t, "/a%2Fb/+"));
 	assert_int_equal(t.nsegments, 2);
 	assert_string_equal(t.segment[0], "a/b");
@@ -49,8 +53,9 @@ targets_are_taken_apart(void **state)
 static void
 unclean_targets_are_refused(void **state)
 {
-	static const char *const bad[] = { "", "api", "?x", "/%", "/%4", "/%zz", "/%00", "/a%0a", "/\x01", "/%ff", "/%c0%80",
-		"/%ed%a0%80", "/a#b", "/?a=1&a=2", "/1/2/3/4/5/6/7/8/9", "/?a&b&c&d&e&f&g&h&i", "http:/x", NULL };
+	static const char *const bad[] = { "", "api", "?x", "/%", "/%4", "/%zz", "/%00", "/a%0a",
+		"/\x01", "/%ff", "/%c0%80", "/%ed%a0%80", "/a#b", "/?a=1&a=2", "/1/2/3/4/5/6/7/8/9",
+		"/?a&b&c&d&e&f&g&h&i", "http:/x", NULL };
 	char big[TARGET_RAW_MAX + 3];
 
 	(void)state;
@@ -79,9 +84,11 @@ routes_are_found(void **state)
 
 	(void)state;
 	assert_ptr_equal(find("HEAD", "/api/calls", &allow, &arg)->handler, res_calls);
-	assert_ptr_equal(find("DELETE", "/api/v1/calls/17", &allow, &arg)->handler, res_v1_call_hangup);
+	assert_ptr_equal(find("DELETE", "/api/v1/calls/17", &allow, &arg)->handler,
+	    res_v1_call_hangup);
 	assert_string_equal(arg, "17");
-	assert_ptr_equal(find("GET", "/api/v1/calls/17/trace", &allow, &arg)->handler, res_v1_call_trace);
+	assert_ptr_equal(find("GET", "/api/v1/calls/17/trace", &allow, &arg)->handler,
+	    res_v1_call_trace);
 	assert_null(find("GET", "/api/v1/calls/", &allow, &arg));
 	assert_int_equal(allow, 0);
 	assert_null(find("GET", "/api/calls/", &allow, &arg));
@@ -98,19 +105,24 @@ bodies_are_checked(void **state)
 {
 	char from[5] = "", err[200];
 	bool admin = false;
-	const struct text_member members[] = { { .name = "from", .required = true, .out = from, .size = sizeof(from) },
-		{ .name = "admin", .flag = &admin }, { .name = NULL } };
+	const struct text_member members[] = {
+		{ .name = "from", .required = true, .out = from, .size = sizeof(from) },
+		{ .name = "admin", .flag = &admin }, { .name = NULL }
+	};
 	static const struct {
 		const char *body, *words;
-	} bad[] = { { "", "empty" }, { "{", "line 1, column 1" }, { "[]", "object" }, { "{}", "\"from\" is missing" },
-		{ "{\"from\":\"\"}", "must not be empty" }, { "{\"from\":1}", "must be a string" },
-		{ "{\"from\":\"12345\"}", "too long" }, { "{\"from\":\"1\",\"admin\":1}", "true or false" },
-		{ "{\"from\":\"1\",\"x\":1}", "\"x\" is not known" }, { "{\"from\":\"a\\tb\"}", "control character" },
+	} bad[] = { { "", "empty" }, { "{", "line 1, column 1" }, { "[]", "object" },
+		{ "{}", "\"from\" is missing" }, { "{\"from\":\"\"}", "must not be empty" },
+		{ "{\"from\":1}", "must be a string" }, { "{\"from\":\"12345\"}", "too long" },
+		{ "{\"from\":\"1\",\"admin\":1}", "true or false" },
+		{ "{\"from\":\"1\",\"x\":1}", "\"x\" is not known" },
+		{ "{\"from\":\"a\\tb\"}", "control character" },
 		{ "{\"from\":\"1\"} x", "end of file expected" } };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-		assert_false(text_body(bad[i].body, strlen(bad[i].body), members, err, sizeof(err)));
+		assert_false(text_body(bad[i].body, strlen(bad[i].body), members, err,
+		    sizeof(err)));
 		if (strstr(err, bad[i].words) == NULL)
 			fail_msg("%s: %s", bad[i].body, err);
 	}
@@ -125,7 +137,9 @@ broken_text_becomes_json(void **state)
 	json_t *j = text_json("caf\xc3\xa9 \xff\xe2\x82 \xed\xa0\x80");
 
 	(void)state;
-	assert_string_equal(json_string_value(j), "caf\xc3\xa9 \xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd \xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd");
+	assert_string_equal(json_string_value(j),
+	    "caf\xc3\xa9 \xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd "
+	    "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd");
 	json_decref(j);
 	assert_int_equal(text_utf8_length("\xf4\x90\x80\x80"), -1);
 	assert_int_equal(text_utf8_length("\xf0\x9f\x98\x80"), 4);
@@ -158,9 +172,11 @@ figures_are_grouped(void **state)
 {
 	struct gauges *g = NULL;
 	struct buf out = BUF_INIT(10000);
-	static const struct msg_gauge in[] = { { .name = "b{x=\"2\"}", .value = 2 }, { .name = "bb", .counter = 1, .value = 9 },
-		{ .name = "b{x=\"1\",y=\"z\"}", .value = 1 }, { .name = "b{x=\"2\"}", .value = 3 }, { .name = "9" }, { .name = "a b" },
-		{ .name = "a{" }, { .name = "a{x}" }, { .name = "a{x=\"\\\"}" }, { .name = "a{}" }, { .name = "" }, { .name = "up" } };
+	static const struct msg_gauge in[] = { { .name = "b{x=\"2\"}", .value = 2 },
+		{ .name = "bb", .counter = 1, .value = 9 },
+		{ .name = "b{x=\"1\",y=\"z\"}", .value = 1 }, { .name = "b{x=\"2\"}", .value = 3 },
+		{ .name = "9" }, { .name = "a b" }, { .name = "a{" }, { .name = "a{x}" },
+		{ .name = "a{x=\"\\\"}" }, { .name = "a{}" }, { .name = "" }, { .name = "up" } };
 
 	(void)state;
 	buf_str(&out, "# TYPE warden_up gauge\nwarden_up 1\n");
