@@ -47,6 +47,11 @@ spool_remember(struct spool *s, const struct uuid *call, const char *line, size_
 		}
 		c->call = *call;
 		HASH_ADD(hh, s->open, call.b, UUID_LEN, c);
+		if (!hash_added(c)) {
+			free(c);
+			free(copy);
+			return -ENOMEM;
+		}
 	} else {
 		s->open_bytes -= strlen(c->line);
 		free(c->line);

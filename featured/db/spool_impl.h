@@ -6,9 +6,8 @@
 #ifndef WARDEN_DB_SPOOL_IMPL_H
 #define WARDEN_DB_SPOOL_IMPL_H
 
-#include <uthash.h>
-
 #include "common/base/log.h"
+#include "featured/hash.h"
 #include "featured/db/spool.h"
 #include "featured/db/spool_line.h"
 #include "featured/db/spool_thread.h"

@@ -10,7 +10,6 @@
 #include "featured/reg/auth.h"
 
 #include <openssl/crypto.h>
-#include <uthash.h>
 
 #include <ctype.h>
 #include <errno.h>
@@ -21,6 +20,7 @@
 #include "common/base/log.h"
 #include "common/base/mem.h"
 #include "common/base/str.h"
+#include "featured/hash.h"
 #include "featured/reg/digest.h"
 #include "featured/reg/nonce.h"
 
@@ -214,6 +214,10 @@ source_add(struct auth *auth, const struct from *f, uint64_t now_ms)
 	str_copy(s->shown, sizeof(s->shown), f->shown);
 	s->since_ms = now_ms;
 	HASH_ADD(hh, auth->sources, ip, 16, s);
+	if (!hash_added(s)) {
+		free(s);
+		return NULL;
+	}
 	return s;
 }
 

@@ -102,6 +102,10 @@ aor_make(struct bindings *b, const char *name)
 		return a;
 	str_copy(a->name, sizeof(a->name), name);
 	HASH_ADD_STR(b->aors, name, a);
+	if (!hash_added(a)) {
+		free(a);
+		return NULL;
+	}
 	return a;
 }
 

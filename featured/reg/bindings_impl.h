@@ -3,9 +3,8 @@
 #ifndef WARDEN_REG_BINDINGS_IMPL_H
 #define WARDEN_REG_BINDINGS_IMPL_H
 
-#include <uthash.h>
-
 #include "common/base/ckpt.h"
+#include "featured/hash.h"
 #include "featured/reg/bindings.h"
 
 struct entry {

@@ -26,6 +26,7 @@
 #include "common/base/str.h"
 #include "featured/db/db.h"
 #include "featured/reg/register.h"
+#include "test/unit/oom.h"
 
 static struct settings settings;
 static struct extension people[2];
@@ -452,6 +453,40 @@ outlive_us(void **state)
 	assert_int_equal(bindings_count(bindings), 0);
 }
 
+/* make check OOM=1: each allocation fails in turn; the phone is told 503 and nothing is left behind. */
+static void
+one_registration(void *arg)
+{
+	const char *dir = getenv("TMPDIR");
+	char path[300];
+
+	(void)arg;
+	str_format(path, sizeof(path), "%s/bindings.ckpt", dir);
+	remove(path);
+	auth = NULL;
+	bindings = NULL;
+	registrar = NULL;
+	if (auth_new(&auth, &settings, NULL) == 0 &&
+	    bindings_open(&bindings, NULL, dir, &settings) == 0 &&
+	    registrar_new(&registrar, &settings, auth, bindings) == 0 &&
+	    strstr(register_one("sip:a@10.0.0.5", 600), "reg_accepted") == NULL) {
+		assert_int_equal(bindings_count(bindings), 0);
+		assert_int_equal(bindings_aors(bindings), 0);
+	}
+	registrar_free(&registrar);
+	bindings_close(&bindings);
+	auth_free(&auth);
+}
+
+static void
+out_of_memory(void **state)
+{
+	tear_down(state);
+	buf_str(&said, "there is room already for what is said in the test itself");
+	oom_each(one_registration, NULL);
+	set_up(state);
+}
+
 int
 main(void)
 {
@@ -465,6 +500,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(refusals, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(asks_for_credentials, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(outlive_us, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(out_of_memory, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -22,6 +22,7 @@
 
 #include "common/base/str.h"
 #include "featured/settings.h"
+#include "test/unit/oom.h"
 
 static struct conf conf;
 static struct settings settings;
@@ -225,6 +226,30 @@ credentials(void **state)
 }
 
 static void
+prepare_once(void *arg)
+{
+	char why[300];
+
+	(void)arg;
+	if (load("extensions:\n  - number: \"1001\"\n  - number: \"1002\"\n") < 0)
+		return;
+	settings_prepare(&settings, dir, why, sizeof(why));
+	settings_release(&settings);
+	conf_free(&conf, &settings);
+}
+
+static void
+out_of_memory(void **state)
+{
+	char path[400];
+
+	(void)state;
+	str_format(path, sizeof(path), "%s/credentials", dir);
+	remove(path);
+	oom_each(prepare_once, NULL);
+}
+
+static void
 no_place(void **state)
 {
 	char why[300];
@@ -246,6 +271,7 @@ main(void)
 		cmocka_unit_test_setup(feature_codes, set_up),
 		cmocka_unit_test_setup(credentials, set_up),
 		cmocka_unit_test_setup(no_place, set_up),
+		cmocka_unit_test_setup(out_of_memory, set_up),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
