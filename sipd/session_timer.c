@@ -126,17 +126,14 @@ on_response(struct leg *leg, nta_outgoing_t *orq, const sip_t *sip)
 	} else if (status == 408 || status == 481) {
 		log_info("session refresh failed", kv_x("leg", leg->id), kv_u("status", (uint64_t)status));
 		leg_hangup(leg, LEG_END_TIMEOUT, 0);
-	} else if (status == 422 && sip != NULL && sip_min_se(sip) != NULL && sip_min_se(sip)->min_delta <= 86400) {
+	} else if (status == 422 && sip != NULL && sip_min_se(sip) != NULL &&
+	    sip_min_se(sip)->min_delta > leg->session_s && sip_min_se(sip)->min_delta <= 86400) {
 		leg->session_s = (uint32_t)sip_min_se(sip)->min_delta;
 		session_timer_refresh(leg);
 	} else if (status == 405 || status == 501) {
 		leg->far_update = false;
 		tell_refresh(leg);
-	} else {
-		/* Once more before it runs out. */
-		leg->refresh_at = clock_mono_ms() + (uint64_t)leg->session_s * 1000 / 8;
-		leg_timer(leg);
-	}
+	}	/* else: once more before it runs out */
 	leg->busy = false;
 	leg_reap(leg);
 	return 0;
@@ -148,7 +145,12 @@ session_timer_refresh(struct leg *leg)
 	char se[SESSION_TIMER_STR];
 	const char *expires = session_timer_ask(leg, se);
 
-	if (leg->open != OPEN_NONE || leg->refresh != NULL || expires == NULL)
+	if (expires == NULL)
+		return;
+	/* Until it has come to something: featured may be away, we may be killed, or the INVITE under way be refused. */
+	leg->refresh_at = clock_mono_ms() + (uint64_t)leg->session_s * 1000 / 8;
+	leg_timer(leg);
+	if (leg->open != OPEN_NONE || leg->refresh != NULL)
 		return;	/* an INVITE under way refreshes as well */
 	if (!leg->far_update) {
 		tell_refresh(leg);
