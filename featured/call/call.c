@@ -255,7 +255,7 @@ call_end(struct core *core, struct call *call, uint16_t status, uint8_t q850, en
 	if (call->r.disposition == CDR_FAILED)
 		core->stats.failed_calls++;
 	trace_add(core, call, "app", "end", "%s status=%u q850=%u by=%s %s",
-	    cdr_disposition_name(call->r.disposition), status, q850, cdr_side_name(by),
+	    cdr_disposition_name(call->r.disposition), call->r.status, q850, cdr_side_name(by),
 	    call->r.cause);
 	for (int i = 0; i < CALL_TIMERS; i++)
 		call_timer(core, call, i, 0);

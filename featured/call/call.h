@@ -75,6 +75,7 @@ int store_open(struct core *core, const char *dir);
 void store_close(struct core *core);
 void store_load(struct core *core); /* makes calls and legs out of what is there */
 void store_save(struct core *core, struct call *call);
+void store_save_counts(struct core *core);
 void store_forget_leg(struct core *core, struct leg *leg);
 void store_forget_dial(struct core *core, struct leg *leg);
 

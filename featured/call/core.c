@@ -102,6 +102,7 @@ core_end(struct core *core)
 		call->dirty = false;
 		store_save(core, call);
 	}
+	store_save_counts(core);
 	ckpt_leave(core->calls_ck);
 }
 

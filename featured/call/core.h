@@ -3,8 +3,8 @@
  * The call core as the rest of featured sees it: events in, commands out. It opens no socket, asks
  * no database and reads no clock; what it needs of the world it is told (core_begin, core_sipd,
  * ...) or asks through struct core_env. What lives in it is in a checkpoint of its own
- * (RUN_DIR/featured/calls.ckpt, legs.ckpt, dials.ckpt), written at the end of each turn before a
- * command leaves.
+ * (RUN_DIR/featured/calls.ckpt, legs.ckpt, dials.ckpt, counts.ckpt), written at the end of each
+ * turn before a command leaves.
  *
  * A turn: core_begin(), any number of events and API calls, core_end(); then the commands are taken
  * from core_out() and sent.

@@ -236,6 +236,11 @@ struct call {
 };
 STAILQ_HEAD(call_list, call);
 
+/* Counts over all restarts. */
+struct count_rec {
+	uint64_t total, answered, failed, shed;
+};
+
 /* The trace of a call that is over. */
 struct ended {
 	UT_hash_handle hh;
@@ -278,6 +283,9 @@ struct core {
 	struct ckpt *calls_ck;
 	struct ckpt *legs_ck;
 	struct ckpt *dials_ck;
+	struct ckpt *counts_ck;
+	uint32_t counts_slot;
+	struct count_rec counts; /* as in the checkpoint */
 	struct call *calls;
 	struct leg *legs;
 	struct call **heap; /* by due */

@@ -11,10 +11,11 @@
 #include "featured/app/app.h"
 #include "featured/call/call.h"
 
-#define CALLS_MAGIC 0x57434c53 /* "WCLS" */
-#define LEGS_MAGIC  0x574c4547 /* "WLEG" */
-#define DIALS_MAGIC 0x57444c53 /* "WDLS" */
-#define VERSION     1
+#define CALLS_MAGIC  0x57434c53 /* "WCLS" */
+#define LEGS_MAGIC   0x574c4547 /* "WLEG" */
+#define COUNTS_MAGIC 0x57434e54 /* "WCNT" */
+#define DIALS_MAGIC  0x57444c53 /* "WDLS" */
+#define VERSION      1
 
 static int
 open_one(struct ckpt **out, const char *dir, const char *name, uint32_t magic, size_t size,
@@ -41,12 +42,16 @@ store_open(struct core *core, const char *dir)
 	if (r == 0)
 		r = open_one(&core->dials_ck, dir, "dials.ckpt", DIALS_MAGIC,
 		    sizeof(struct dial_rec), CORE_MAX_LEGS, 0);
+	if (r == 0)
+		r = open_one(&core->counts_ck, dir, "counts.ckpt", COUNTS_MAGIC,
+		    sizeof(struct count_rec), 1, 0);
 	return r;
 }
 
 void
 store_close(struct core *core)
 {
+	ckpt_close(&core->counts_ck);
 	ckpt_close(&core->calls_ck);
 	ckpt_close(&core->legs_ck);
 	ckpt_close(&core->dials_ck);
@@ -89,9 +94,44 @@ store_save(struct core *core, struct call *call)
 	ckpt_put(core->calls_ck, call->slot, &call->r);
 }
 
+/* At the end of each turn. */
+void
+store_save_counts(struct core *core)
+{
+	const struct core_stats *s = &core->stats;
+	struct count_rec now = { .total = s->total_calls,
+		.answered = s->answered_calls,
+		.failed = s->failed_calls,
+		.shed = s->shed_calls };
+
+	if (core->counts_slot == CKPT_NONE || memcmp(&now, &core->counts, sizeof(now)) == 0)
+		return;
+	core->counts = now;
+	ckpt_put(core->counts_ck, core->counts_slot, &now);
+}
+
 /*
  * Reading it.
  */
+
+static void
+load_counts(struct core *core)
+{
+	const struct count_rec *rec = NULL;
+
+	core->counts_slot = ckpt_next(core->counts_ck, 0);
+	if (core->counts_slot != CKPT_NONE)
+		rec = ckpt_get(core->counts_ck, core->counts_slot);
+	else
+		core->counts_slot = ckpt_alloc(core->counts_ck);
+	if (rec == NULL)
+		return;
+	core->counts = *rec;
+	core->stats.total_calls = rec->total;
+	core->stats.answered_calls = rec->answered;
+	core->stats.failed_calls = rec->failed;
+	core->stats.shed_calls = rec->shed;
+}
 
 static void
 load_calls(struct core *core)
@@ -212,6 +252,7 @@ store_load(struct core *core)
 {
 	struct call *call, *tmp;
 
+	load_counts(core);
 	load_calls(core);
 	load_legs(core);
 	load_dials(core);

@@ -483,7 +483,9 @@ check_line(struct run *run, const char *word, const char *rest)
 			complain(run, "the call's state is", ipc_call_state_name(item.state));
 		return;
 	}
-	if (strcmp(word, "calls") == 0 ? stats.active_calls == n : stats.legs == n)
+	if (strcmp(word, "calls") == 0       ? stats.active_calls == n
+	        : strcmp(word, "total") == 0 ? stats.total_calls == (uint64_t)n
+	                                     : stats.legs == n)
 		return;
 	snprintf(text, sizeof(text), "%u calls, %u legs", stats.active_calls, stats.legs);
 	complain(run, "there are", text);
@@ -585,7 +587,7 @@ one_line(struct run *run, char *line)
 	else if (strcmp(word, "trace") == 0)
 		core_trace(run->core, run->last_call.b, traced, stderr);
 	else if (strcmp(word, "calls") == 0 || strcmp(word, "legs") == 0 ||
-	    strcmp(word, "state") == 0)
+	    strcmp(word, "total") == 0 || strcmp(word, "state") == 0)
 		check_line(run, word, rest);
 	else
 		set_line(run, word, rest);
