@@ -23,10 +23,7 @@
 #define ANSWER_MAX (16 << 20)
 #define SWEEP_US 500000
 
-/*
- * ---- requests
- * ------------------------------------------------------------------------------------------------------
- */
+/* ---- requests ---- */
 
 static void
 request_free(struct request *req)
@@ -233,10 +230,7 @@ on_completed(void *arg, struct MHD_Connection *connection, void **context,
 	request_free(req);
 }
 
-/*
- * ---- connections
- * ---------------------------------------------------------------------------------------------------
- */
+/* ---- connections ---- */
 
 static int
 on_sweep(sd_event_source *source, uint64_t usec, void *arg)
@@ -298,10 +292,7 @@ http_connections(const struct http *http)
 	return http != NULL ? http->nconns : 0;
 }
 
-/*
- * ---- the loop
- * ------------------------------------------------------------------------------------------------------
- */
+/* ---- the loop ---- */
 
 static int
 on_io(sd_event_source *source, int fd, uint32_t revents, void *arg)
@@ -453,10 +444,7 @@ http_stop(struct http **pp)
 	free(http);
 }
 
-/*
- * ---- listening
- * -----------------------------------------------------------------------------------------------------
- */
+/* ---- listening ---- */
 
 static int
 listen_on(int fd, const struct sockaddr *sa, socklen_t len)

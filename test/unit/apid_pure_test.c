@@ -18,6 +18,7 @@
 #include "apid/resources.h"
 #include "apid/target.h"
 #include "apid/text.h"
+#include "test/unit/oom.h"
 
 /* The table wants its handlers; none is called here. */
 #define ROUTE(m, p, a, h) void h(struct request *req) { (void)req; }
@@ -191,6 +192,29 @@ figures_are_grouped(void **state)
 	buf_free(&out);
 }
 
+static void
+everything_once(void *arg)
+{
+	struct gauges *g = NULL;
+	struct buf out = BUF_INIT(1000);
+	json_t *j;
+
+	(void)arg;
+	gauges_add(&g, &(struct msg_gauge){ .name = "a", .value = 1 });
+	gauges_print(&out, g);
+	gauges_free(&g);
+	buf_free(&out);
+	j = text_json("broken \xff");
+	json_decref(j);
+}
+
+static void
+survives_out_of_memory(void **state)
+{
+	(void)state;
+	oom_each(everything_once, NULL);
+}
+
 int
 main(void)
 {
@@ -202,6 +226,7 @@ main(void)
 		cmocka_unit_test(broken_text_becomes_json),
 		cmocka_unit_test(days_are_local),
 		cmocka_unit_test(figures_are_grouped),
+		cmocka_unit_test(survives_out_of_memory),
 	};
 
 	return cmocka_run_group_tests_name("apid_pure", tests, NULL, NULL);
