@@ -17,6 +17,8 @@
 #include "featured/reg/auth.h"
 #include "featured/reg/bindings.h"
 
+#define BANS_MAX 500	/* that are listed; the gauge addresses_banned counts all */
+
 /* A request on its way through this file. */
 struct asked {
 	struct api_context *api;
@@ -236,6 +238,35 @@ token_delete(const struct asked *a, const struct msg_token_delete *m)
 	}
 }
 
+/* ---- bans ---- */
+
+static void
+bans_get(struct asked *a)
+{
+	struct auth_ban bans[BANS_MAX];
+	size_t n = auth_bans(a->api->auth, clock_real_ms(), bans, BANS_MAX);
+
+	for (size_t i = 0; i < n && i < BANS_MAX; i++) {
+		struct msg_ban_item m = {
+			.failures = bans[i].failures,
+			.until_ms = bans[i].until_ms,
+		};
+
+		str_copy(m.address, sizeof(m.address), bans[i].ip);
+		item(a, MSG_ban_item, &m);
+	}
+	list_end(a);
+}
+
+static void
+ban_delete(const struct asked *a, const struct msg_ban_delete *m)
+{
+	if (auth_unban(a->api->auth, m->address))
+		done(a);
+	else
+		ipc_reply_error(a->peer, a->id, 404, "this address is not banned");
+}
+
 /* ---- figures ---- */
 
 static void
@@ -374,6 +405,12 @@ dispatch(struct asked *a, const struct ipc_msg *msg)
 		return true;
 	case MSG_token_delete:
 		token_delete(a, msg->body);
+		return true;
+	case MSG_bans_get:
+		bans_get(a);
+		return true;
+	case MSG_ban_delete:
+		ban_delete(a, msg->body);
 		return true;
 	case MSG_gauges_get:
 		gauges_get(a);

@@ -364,6 +364,7 @@ spool_keep(struct spool *s, const struct uuid *call)
 static int
 sweep_one(struct spool *s, const struct open_call *c, uint64_t now_ms)
 {
+	char trace[120];
 	struct cdr cdr;
 
 	if (spool_line_read_intent(c->line, strcspn(c->line, "\n"), &cdr) < 0)
@@ -378,6 +379,10 @@ sweep_one(struct spool *s, const struct open_call *c, uint64_t now_ms)
 	cdr.q850 = 41;		/* temporary failure */
 	cdr.hangup_by = CDR_SIDE_SYSTEM;
 	str_copy(cdr.hangup_cause, sizeof(cdr.hangup_cause), "system restart");
+	str_format(trace, sizeof(trace),
+	    "%llu\tsync\tsystem-restart\tthe call was up when everything stopped\n",
+	    (unsigned long long)cdr.end_ms);
+	cdr.trace = trace;
 	return spool_final(s, &cdr);
 }
 
