@@ -47,7 +47,16 @@ rank_of(const struct latch *l, const union addr *from)
 {
 	if (addr_eq(from, &l->sdp))
 		return LATCH_EXACT;
-	return addr_ip_eq(from, &l->sdp) ? LATCH_IP : LATCH_OTHER;
+	return addr_ip_eq(from, &l->sdp) || (known(&l->sip) && addr_ip_eq(from, &l->sip)) ?
+	    LATCH_IP :
+	    LATCH_OTHER;
+}
+
+void
+latch_sip(struct latch *l, const union addr *sip)
+{
+	if (known(sip) && !addr_is_any(sip))
+		l->sip = *sip;
 }
 
 static void
@@ -56,7 +65,6 @@ lock(struct latch *l, const union addr *from, const struct rtp *r, enum latch_ra
 {
 	l->locked = *from;
 	l->rank = rank;
-	l->locked_us = now_us;
 	l->last_us = now_us;
 	l->ssrc = r->ssrc;
 	l->seq = r->seq;
@@ -78,6 +86,7 @@ trial(struct latch *l, const union addr *from, const struct rtp *r, uint64_t now
 				l->cand_count++;
 		} else {
 			l->cand_count = 1;
+			l->cand_first_us = now_us;
 		}
 	} else if (known(&l->cand) && !addr_eq(from, &l->cand) &&
 	    now_us - l->cand_us < LATCH_TRIAL_US &&
@@ -87,10 +96,21 @@ trial(struct latch *l, const union addr *from, const struct rtp *r, uint64_t now
 		l->cand = *from;
 		l->cand_ssrc = r->ssrc;
 		l->cand_count = 1;
+		l->cand_first_us = now_us;
 	}
 	l->cand_seq = r->seq;
 	l->cand_us = now_us;
 	return l->cand_count;
+}
+
+/* Who is on trial has sent for long enough, for one of its rank. */
+static bool
+proven(const struct latch *l, enum latch_rank rank, bool former, uint64_t now_us)
+{
+	bool strange = rank == LATCH_OTHER && known(&l->sip);
+
+	return l->cand_count >= (former || strange ? LATCH_PROOF_LONG : LATCH_PROOF) &&
+	    now_us - l->cand_first_us >= LATCH_PROOF_US;
 }
 
 /* The same stream as before, from elsewhere, after the source went silent. */
@@ -106,7 +126,6 @@ unlocked_packet(struct latch *l, const union addr *from, const struct rtp *r, ui
 {
 	bool former = known(&l->former) && addr_eq(from, &l->former);
 	enum latch_rank rank;
-	unsigned n;
 
 	if (!known(&l->sdp)) {	/* media before the answer: hear it, learn when SDP is there */
 		return trial(l, from, r, now_us) > 0 ? LATCH_ACCEPTED : LATCH_REFUSED;
@@ -118,10 +137,9 @@ unlocked_packet(struct latch *l, const union addr *from, const struct rtp *r, ui
 	}
 	if (former && known(&l->cand) && !addr_eq(from, &l->cand))
 		return LATCH_ACCEPTED;	/* the last packets of before do not disturb the trial */
-	n = trial(l, from, r, now_us);
-	if (n == 0)
+	if (trial(l, from, r, now_us) == 0)
 		return LATCH_REFUSED;
-	if (n < (former ? LATCH_PROOF_FORMER : LATCH_PROOF))
+	if (!proven(l, rank, former, now_us))
 		return LATCH_ACCEPTED;
 	lock(l, from, r, rank, now_us);
 	return LATCH_LEARNED;
@@ -141,28 +159,19 @@ latch_packet(struct latch *l, const union addr *from, const struct rtp *r, uint6
 		return LATCH_ACCEPTED;
 	}
 	rank = known(&l->sdp) ? rank_of(l, from) : LATCH_OTHER;
-	if (rank == LATCH_EXACT ||
-	    (rank > (enum latch_rank)l->rank && now_us - l->locked_us < LATCH_WINDOW_US)) {
-		if (rank != LATCH_EXACT && trial(l, from, r, now_us) < LATCH_PROOF)
-			return LATCH_REFUSED;
-		lock(l, from, r, rank, now_us);
-		return LATCH_LEARNED;
-	}
-	if (continues(l, r, now_us)) {
-		if (trial(l, from, r, now_us) < LATCH_PROOF)
-			return LATCH_REFUSED;
-		lock(l, from, r, rank, now_us);
-		return LATCH_LEARNED;
-	}
-	return LATCH_REFUSED;
+	if (rank <= (enum latch_rank)l->rank && !continues(l, r, now_us))
+		return LATCH_REFUSED;
+	if (rank != LATCH_EXACT &&
+	    (trial(l, from, r, now_us) == 0 || !proven(l, rank, false, now_us)))
+		return LATCH_REFUSED;
+	lock(l, from, r, rank, now_us);
+	return LATCH_LEARNED;
 }
 
 bool
-latch_final(const struct latch *l, uint64_t now_us)
+latch_final(const struct latch *l)
 {
-	if (!known(&l->locked))
-		return false;
-	return l->rank == LATCH_EXACT || now_us - l->locked_us >= LATCH_WINDOW_US;
+	return known(&l->locked) && l->rank == LATCH_EXACT;
 }
 
 bool

@@ -39,6 +39,7 @@ session_configure(struct session *s, bool can_wait)
 	struct cmd cmd = { .type = CMD_CONFIGURE, .stream = s->stream, .can_wait = can_wait };
 
 	cmd.u.conf.now = s->rec.sdp.now;
+	cmd.u.conf.sip = s->rec.sip;
 	cmd.u.conf.negotiated = s->rec.sdp.negotiated;
 	worker_cmd(s->worker, &cmd);
 }
@@ -49,6 +50,14 @@ state_of(struct mediad *m, uint64_t id)
 	struct session *s = id == 0 ? NULL : session_find(m, id);
 
 	return s == NULL ? NULL : &s->rec.sdp;
+}
+
+/* What SIP knows of the far end. Family 0: nothing. */
+static void
+parse_far(const char *text, union addr *far)
+{
+	if (*text == '\0' || addr_parse(far, text, 0) < 0)
+		memset(far, 0, sizeof(*far));
 }
 
 static void
@@ -128,7 +137,7 @@ session_offer(struct mediad *m, const struct msg_media_offer *msg, const char **
 {
 	struct sdp_state trial;
 	struct session *s;
-	union addr far;
+	union addr far, sip;
 	struct sdp sdp;
 	bool made;
 	int r;
@@ -139,9 +148,13 @@ session_offer(struct mediad *m, const struct msg_media_offer *msg, const char **
 	if (session_find(m, msg->session) == NULL &&
 	    (r = sdp_take_offer(&trial, &sdp, reason)) != 0)
 		return r;
+	parse_far(msg->far, &sip);
 	far_address(&sdp, &far);
+	if (far.sa.sa_family == AF_UNSPEC || addr_is_any(&far))
+		far = sip;	/* held from the start, or no audio */
 	if ((r = need_session(m, msg->session, msg->call, &far, NULL, &s, &made, reason)) != 0)
 		return r;
+	s->rec.sip = sip;
 	if (!family_fits(s, &far)) {
 		*reason = "address family changed";
 		return 488;
@@ -214,12 +227,12 @@ session_make_offer(struct mediad *m, const struct msg_media_make_offer *msg, cha
 	bool made;
 	int r, n;
 
-	if (msg->far[0] == '\0' || addr_parse(&far, msg->far, 0) < 0)
-		memset(&far, 0, sizeof(far));
+	parse_far(msg->far, &far);
 	r = need_session(m, msg->session, msg->call, &far, like == NULL ? NULL : &like->rec.told,
 	    &s, &made, reason);
 	if (r != 0)
 		return r;
+	s->rec.sip = far;
 	if (like != NULL && !(msg->flags & MEDIA_FLAG_LATE))
 		like_sdp = &like->rec.sdp;
 	fill_local(s, s->rec.sdp.negotiated && s->rec.sdp.now.rtcp_mux, &local);

@@ -43,6 +43,7 @@ struct session_rec {
 	uint8_t			echo;
 	uint8_t			pad;
 	struct sdp_state	sdp;
+	union addr		sip;	/* where its SIP comes from or goes to; family 0: unknown */
 };
 
 struct session {

@@ -115,9 +115,9 @@ struct stream {
 void stream_rtp_in(struct worker *w, struct stream *s, struct io_packet *p, uint64_t now_us);
 void stream_rtcp_in(struct worker *w, struct stream *s, const struct io_packet *p, uint64_t now_us);
 
-/* A new negotiation: codecs, directions, where to. now is copied. */
+/* A new negotiation: codecs, directions, where to; sip: where its SIP comes from. All is copied. */
 void stream_configure(struct worker *w, struct stream *s, const struct sdp_stream *now,
-    bool negotiated, uint64_t now_us);
+    const union addr *sip, bool negotiated, uint64_t now_us);
 
 /*
  * Each tick of a playing stream: sends what is due. Returns false when the sound is over (the

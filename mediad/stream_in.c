@@ -38,9 +38,9 @@ event_in(struct worker *w, struct stream *s, const struct rtp *r, uint64_t now_u
 
 /* Once the source is final the kernel filters strangers, and sends cost less. */
 static void
-hold_source(struct stream *s, uint64_t now_us)
+hold_source(struct stream *s)
 {
-	if (!io_port_connected(s->rtp) && latch_final(&s->st.latch, now_us))
+	if (!io_port_connected(s->rtp) && latch_final(&s->st.latch))
 		io_port_connect(s->rtp, &s->st.latch.locked);
 }
 
@@ -63,7 +63,7 @@ accept_source(struct worker *w, struct stream *s, const struct io_packet *p, con
 	case LATCH_ACCEPTED:
 		return true;
 	case LATCH_LEARNED:
-		hold_source(s, now_us);
+		hold_source(s);
 		stream_save(w, s);
 		return true;
 	}
@@ -211,14 +211,15 @@ fill_rx(struct stream *s)
 }
 
 void
-stream_configure(struct worker *w, struct stream *s, const struct sdp_stream *now, bool negotiated,
-    uint64_t now_us)
+stream_configure(struct worker *w, struct stream *s, const struct sdp_stream *now,
+    const union addr *sip, bool negotiated, uint64_t now_us)
 {
 	s->now = *now;
 	s->negotiated = negotiated;
 	s->may_send = negotiated && sdp_may_send(now) && now->codec != SDP_CODEC_NONE;
 	s->may_receive = sdp_may_receive(now);
 	fill_rx(s);
+	latch_sip(&s->st.latch, sip);
 	if (latch_sdp(&s->st.latch, &now->rtp)) {
 		io_port_connect(s->rtp, NULL);
 		memset(&s->st.rtcp_from, 0, sizeof(s->st.rtcp_from));
@@ -264,7 +265,7 @@ stream_second(struct worker *w, struct stream *s, uint64_t now_us)
 		if (latch_lost(&s->st.latch, now_us))
 			io_port_connect(s->rtp, NULL);
 	} else if (!latch_lost(&s->st.latch, now_us)) {
-		hold_source(s, now_us);
+		hold_source(s);
 	}
 	if (s->negotiated && now_us >= s->rtcp_due_us)
 		stream_rtcp_send(w, s, false, now_us);

@@ -78,7 +78,8 @@ where_we_are(const struct mediad_settings *set, const union addr *far, const uni
 		*told = *bind;
 	} else {
 		if (known(far)) {
-			if ((r = route_source(far, told)) < 0)
+			/* A phone behind a NAT may name an address that no route leads to. */
+			if (route_source(far, told) < 0 && (r = default_source(told)) < 0)
 				return r;
 		} else if (known(like)) {
 			*told = *like;

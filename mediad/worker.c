@@ -187,7 +187,8 @@ run_cmd(struct worker *w, const struct cmd *cmd, uint64_t now_us)
 		do_readd(w, s, now_us);
 		break;
 	case CMD_CONFIGURE:
-		stream_configure(w, s, &cmd->u.conf.now, cmd->u.conf.negotiated, now_us);
+		stream_configure(w, s, &cmd->u.conf.now, &cmd->u.conf.sip,
+		    cmd->u.conf.negotiated, now_us);
 		break;
 	case CMD_CONNECT:
 		do_connect(s, cmd->u.other);

@@ -41,6 +41,7 @@ struct cmd {
 		struct stream	*other;
 		struct {
 			struct sdp_stream	now;
+			union addr		sip;
 			bool			negotiated;
 		} conf;
 		bool		 on;

@@ -50,9 +50,12 @@ keep_copy(struct core *core, struct leg *leg, struct ipc_view sdp, enum copy_kin
 void
 session_offer(struct core *core, struct leg *leg, struct ipc_view sdp)
 {
+	struct msg_media_offer m = { .session = leg->r.id, .call = leg->call->r.key, .sdp = sdp };
+
 	leg->r.session = SESSION_LIVE;
 	leg->r.oa = OA_THEIRS;
-	TELL(core, leg, media_offer, .call = leg->call->r.key, .sdp = sdp);
+	str_copy(m.far, sizeof(m.far), leg->r.far);
+	core_to_mediad(core, leg, MSG_media_offer, &m);
 	keep_copy(core, leg, sdp, COPY_OFFER);
 }
 

@@ -465,6 +465,7 @@ source_is_learned_and_held(void **state)
 	say(&b, PCMU, 1);
 	assert_true(hear(a.rtp, &r, store, 1000));
 	for (int i = 0; i < 5; i++) {
+		usleep(20000);
 		a.seq++;
 		a.ts += 160;
 		stranger_says(&a, nat, a.ssrc, a.seq, 7);
