@@ -18,7 +18,8 @@ static const char *const formats[] = { "wav", NULL };
 	.type = CONF_STR, CONF_OFF(t, f), .def = d, .min = lo, .max = sizeof(((t *)0)->f) - 1,     \
 	.help = h
 #define CONF_OFF(t, f) .off = offsetof(t, f), .size = sizeof(((t *)0)->f)
-#define INT_KEY(t, f, lo, hi, d, h) .type = CONF_INT, CONF_OFF(t, f), .def = d, .min = lo, .max = hi, .help = h
+#define INT_KEY(t, f, lo, hi, d, h)                                                                \
+	.type = CONF_INT, CONF_OFF(t, f), .def = d, .min = lo, .max = hi, .help = h
 #define BOOL_KEY(t, f, d, h) .type = CONF_BOOL, CONF_OFF(t, f), .def = d, .help = h
 
 static const struct conf_key extension_keys[] = {

@@ -79,7 +79,8 @@ int spool_scan(struct spool *s);
 /* spool_drain.c */
 void drain_open(struct spool *s);
 void drain_close(struct spool *s);
-void drain_idle(struct spool *s);	/* gives up a file that is drained and not written to any more */
+/* Gives up a file that is drained and not written to any more. */
+void drain_idle(struct spool *s);
 void drain_soon(struct spool *s);				/* there is something new */
 void drain_read_done(struct spool *s, struct spool_job *job);	/* takes job's text */
 

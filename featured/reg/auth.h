@@ -40,11 +40,14 @@ struct auth_request {
 	const char	*source;	/* "IP:PORT" */
 };
 
-#define AUTH_REQUEST(m)                                                                                   \
-	{ .present = (m)->auth_present, .method = (m)->auth_method, .user = (m)->auth_user,               \
-		.realm = (m)->auth_realm, .nonce = (m)->auth_nonce, .uri = (m)->auth_uri,                 \
-		.response = (m)->auth_response, .algorithm = (m)->auth_algorithm, .qop = (m)->auth_qop,   \
-		.cnonce = (m)->auth_cnonce, .nc = (m)->auth_nc, .source = (m)->source }
+#define AUTH_REQUEST(m)                                                                            \
+	{                                                                                          \
+		.present = (m)->auth_present, .method = (m)->auth_method, .user = (m)->auth_user,  \
+		.realm = (m)->auth_realm, .nonce = (m)->auth_nonce, .uri = (m)->auth_uri,          \
+		.response = (m)->auth_response, .algorithm = (m)->auth_algorithm,                  \
+		.qop = (m)->auth_qop, .cnonce = (m)->auth_cnonce, .nc = (m)->auth_nc,              \
+		.source = (m)->source                                                              \
+	}
 
 struct auth_verdict {
 	enum auth_result result;

@@ -453,7 +453,7 @@ outlive_us(void **state)
 	assert_int_equal(bindings_count(bindings), 0);
 }
 
-/* make check OOM=1: each allocation fails in turn; the phone is told 503 and nothing is left behind. */
+/* make check OOM=1: each allocation fails in turn; the phone gets 503 and nothing is left behind. */
 static void
 one_registration(void *arg)
 {
