@@ -109,31 +109,50 @@ auth_of_register(struct msg_reg_request *m, const sip_t *sip)
  * they are offered MD5 alone.
  */
 static bool
-md5_only(nta_incoming_t *irq)
+md5_only(const sip_t *sip)
 {
 	static const char *const phones[] = { "baresip v0.", "baresip v1." };
-	msg_t *msg = nta_incoming_getrequest(irq);
-	const sip_t *sip = sip_object(msg);
-	const char *agent = sip != NULL && sip->sip_user_agent != NULL ? sip->sip_user_agent->g_string : NULL;
+	const char *agent = sip->sip_user_agent != NULL ? sip->sip_user_agent->g_string : NULL;
 	bool found = false;
 
 	for (unsigned i = 0; agent != NULL && i < sizeof(phones) / sizeof(phones[0]); i++)
 		found = found || strncasecmp(agent, phones[i], strlen(phones[i])) == 0;
-	msg_destroy(msg);
 	return found;
 }
 
-void
-auth_challenge(nta_incoming_t *irq, const char *realm, const char *nonce, bool stale)
-{
-	char sha[400], md5[400];
-	const char *more = stale ? ", stale=true" : "";
+#define CHALLENGE_LEN 420
 
-	str_format(sha, sizeof(sha), "Digest realm=\"%s\", nonce=\"%s\", algorithm=SHA-256, qop=\"auth\"%s", realm, nonce,
-	    more);
-	str_format(md5, sizeof(md5), "Digest realm=\"%s\", nonce=\"%s\", algorithm=MD5, qop=\"auth\"%s", realm, nonce,
-	    more);
-	nta_incoming_treply(irq, SIP_401_UNAUTHORIZED, TAG_IF(!md5_only(irq), SIPTAG_WWW_AUTHENTICATE_STR(sha)),
-	    SIPTAG_WWW_AUTHENTICATE_STR(md5), SIPTAG_SERVER(sipd.server), TAG_END());
+/* As a header that sofia need not parse: it is we who write it. */
+static void
+print_challenge(char *out, const char *algorithm, const struct auth_challenge *c)
+{
+	str_format(out, CHALLENGE_LEN, "WWW-Authenticate: Digest realm=\"%s\", nonce=\"%s\", algorithm=%s, qop=\"auth\"%s",
+	    c->realm, c->nonce, algorithm, c->stale ? ", stale=true" : "");
+}
+
+void
+auth_challenge(nta_incoming_t *irq, const struct auth_challenge *c)
+{
+	char sha[CHALLENGE_LEN], md5[CHALLENGE_LEN];
+	msg_t *msg = nta_incoming_getrequest(irq);
+	bool both = msg == NULL || !md5_only(sip_object(msg));
+
+	print_challenge(sha, "SHA-256", c);
+	print_challenge(md5, "MD5", c);
+	nta_incoming_treply(irq, SIP_401_UNAUTHORIZED, TAG_IF(both, SIPTAG_UNKNOWN_STR(sha)), SIPTAG_UNKNOWN_STR(md5),
+	    SIPTAG_SERVER(sipd.server), TAG_END());
+	msg_destroy(msg);
 	nta_incoming_destroy(irq);
+}
+
+void
+auth_challenge_msg(msg_t *msg, tport_t *tport, const struct auth_challenge *c)
+{
+	char sha[CHALLENGE_LEN], md5[CHALLENGE_LEN];
+	bool both = !md5_only(sip_object(msg));
+
+	print_challenge(sha, "SHA-256", c);
+	print_challenge(md5, "MD5", c);
+	nta_msg_treply(sipd.agent, msg, SIP_401_UNAUTHORIZED, NTATAG_TPORT(tport),
+	    TAG_IF(both, SIPTAG_UNKNOWN_STR(sha)), SIPTAG_UNKNOWN_STR(md5), SIPTAG_SERVER(sipd.server), TAG_END());
 }

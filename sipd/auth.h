@@ -12,7 +12,16 @@
 bool auth_of_invite(struct msg_leg_offered *m, const sip_t *sip);
 bool auth_of_register(struct msg_reg_request *m, const sip_t *sip);
 
+struct auth_challenge {
+	const char	*realm;
+	const char	*nonce;
+	bool		 stale;
+};
+
 /* Sends 401 with a challenge for each algorithm and lets go of the transaction. */
-void auth_challenge(nta_incoming_t *irq, const char *realm, const char *nonce, bool stale);
+void auth_challenge(nta_incoming_t *irq, const struct auth_challenge *c);
+
+/* The same without a transaction; takes msg, which came by tport. */
+void auth_challenge_msg(msg_t *msg, tport_t *tport, const struct auth_challenge *c);
 
 #endif

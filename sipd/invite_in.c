@@ -218,7 +218,7 @@ invite_in_challenge(struct leg *leg, const struct msg_leg_challenge *m)
 	if (leg->phase != PHASE_OFFERED || leg->irq == NULL)
 		return;
 	sipd.count.responses[4]++;
-	auth_challenge(leg->irq, m->realm, m->nonce, m->stale != 0);
+	auth_challenge(leg->irq, &(struct auth_challenge){ m->realm, m->nonce, m->stale != 0 });
 	leg->irq = NULL;
 	leg_drop(leg);
 }

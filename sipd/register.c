@@ -5,6 +5,7 @@
  */
 #include "sipd/register.h"
 
+#include <sofia-sip/tport.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -21,17 +22,50 @@
 #define CONTACTS_MAX 16
 #define RETRY_AFTER_S 10
 
-/* One REGISTER waiting for featured. */
+/*
+ * One REGISTER waiting for featured. Without credentials it will be challenged, and a challenge is given without a
+ * transaction (RFC 3261 section 26.3.2.4): msg is held. Else irq.
+ */
 struct reg {
 	nta_incoming_t	*irq;
+	msg_t		*msg;
+	tport_t		*tport;		/* by which msg came; a reference */
 	struct buf	 contacts;	/* of the 200, as it comes in */
 };
 
 static void
 finish(struct reg *reg)
 {
+	if (reg->tport != NULL)
+		tport_unref(reg->tport);
+	if (reg->msg != NULL)
+		nta_msg_discard(sipd.agent, reg->msg);
 	buf_free(&reg->contacts);
 	free(reg);
+}
+
+/* A transaction after all. */
+static bool
+take_up(struct reg *reg)
+{
+	if (reg->irq == NULL) {
+		reg->irq = nta_incoming_create(sipd.agent, NULL, reg->msg, NULL, NTATAG_TPORT(reg->tport), TAG_END());
+		reg->msg = NULL;
+	}
+	return reg->irq != NULL;
+}
+
+static void
+challenge(struct reg *reg, const struct msg_reg_challenge *m)
+{
+	struct auth_challenge c = { m->realm, m->nonce, m->stale != 0 };
+
+	if (reg->msg == NULL) {
+		auth_challenge(reg->irq, &c);
+		return;
+	}
+	auth_challenge_msg(reg->msg, reg->tport, &c);
+	reg->msg = NULL;
 }
 
 static uint32_t
@@ -148,8 +182,9 @@ accepted(struct reg *reg)
 
 	sip_date_init(date);
 	date->d_time = (sip_time_t)(clock_real_ms() / 1000 + NTP_EPOCH);
+	if (!take_up(reg))
+		return;
 	nta_incoming_treply(reg->irq, SIP_200_OK, SIPTAG_DATE(date), SIPTAG_SERVER(sipd.server),
-	    SIPTAG_ALLOW(sipd.allow), SIPTAG_SUPPORTED_STR("path, timer, 100rel"),
 	    TAG_IF(reg->contacts.len > 0, SIPTAG_CONTACT_STR(reg->contacts.data)), TAG_END());
 	nta_incoming_destroy(reg->irq);
 }
@@ -165,6 +200,8 @@ failed(struct reg *reg, const struct msg_error *e)
 		status = 503;
 	sip_retry_after_init(after);
 	after->af_delta = RETRY_AFTER_S;
+	if (!take_up(reg))
+		return;
 	nta_incoming_treply(reg->irq, status, NULL, SIPTAG_SERVER(sipd.server),
 	    TAG_IF(status == 503, SIPTAG_RETRY_AFTER(after)), TAG_END());
 	nta_incoming_destroy(reg->irq);
@@ -175,7 +212,6 @@ on_reply(void *arg, const struct ipc_msg *reply)
 {
 	struct reg *reg = arg;
 	const struct msg_reg_binding *b;
-	const struct msg_reg_challenge *c;
 	char min[16];
 
 	switch (reply->type) {
@@ -188,11 +224,12 @@ on_reply(void *arg, const struct ipc_msg *reply)
 		accepted(reg);
 		break;
 	case MSG_reg_challenge:
-		c = reply->body;
-		auth_challenge(reg->irq, c->realm, c->nonce, c->stale != 0);
+		challenge(reg, reply->body);
 		break;
 	case MSG_reg_too_brief:
 		str_format(min, sizeof(min), "%u", ((const struct msg_reg_too_brief *)reply->body)->min_expires_s);
+		if (!take_up(reg))
+			break;
 		nta_incoming_treply(reg->irq, SIP_423_INTERVAL_TOO_BRIEF, SIPTAG_MIN_EXPIRES_STR(min),
 		    SIPTAG_SERVER(sipd.server), TAG_END());
 		nta_incoming_destroy(reg->irq);
@@ -241,7 +278,10 @@ register_new(msg_t *msg, sip_t *sip)
 		return;
 	}
 	reg->contacts = (struct buf)BUF_INIT(8192);
-	if ((reg->irq = nta_incoming_create(sipd.agent, NULL, msg, sip, TAG_END())) == NULL) {
+	if (!r.auth_present) {
+		reg->msg = msg;
+		reg->tport = nta_incoming_transport(sipd.agent, NULL, msg);
+	} else if ((reg->irq = nta_incoming_create(sipd.agent, NULL, msg, sip, TAG_END())) == NULL) {
 		finish(reg);
 		return;
 	}
