@@ -56,8 +56,8 @@ static bool
 segment_path(char *out, size_t size, const char *before, const char *operand, const char *after)
 {
 	for (const char *p = operand; *p != '\0'; p++)
-		if (strchr("0123456789abcdefABCDEF-", *p) == NULL) {
-			fprintf(stderr, "wardenctl: \"%s\" is no id\n", operand);
+		if (strchr("0123456789abcdefABCDEF-.:", *p) == NULL) {
+			fprintf(stderr, "wardenctl: \"%s\" is no id or address\n", operand);
 			return false;
 		}
 	return str_format(out, size, "%s%s%s", before, operand, after);
@@ -188,6 +188,26 @@ run_revoke(const struct ctl *ctl, const char *operand)
 }
 
 static enum ctl_exit
+run_bans(const struct ctl *ctl, const char *operand)
+{
+	static const struct ctl_column columns[] = { { "address", "ADDRESS" },
+		{ "failures", "FAILURES" }, { "until", "UNTIL" }, { NULL, NULL } };
+
+	(void)operand;
+	return show(ctl, "/api/v1/bans", columns);
+}
+
+static enum ctl_exit
+run_unban(const struct ctl *ctl, const char *operand)
+{
+	char path[200];
+
+	if (!segment_path(path, sizeof(path), "/api/v1/bans/", operand, ""))
+		return CTL_USAGE;
+	return act(ctl, "DELETE", path, "the ban is lifted");
+}
+
+static enum ctl_exit
 run_reload(const struct ctl *ctl, const char *operand)
 {
 	(void)operand;
@@ -205,6 +225,8 @@ static const struct command commands[] = {
 	    "makes an API token and prints it (--admin: an administrator's)" },
 	{ "tokens", NULL, false, run_tokens, "the tokens there are" },
 	{ "revoke", "ID", true, run_revoke, "ends a token's validity" },
+	{ "bans", NULL, false, run_bans, "addresses banned for wrong credentials" },
+	{ "unban", "ADDR", true, run_unban, "lifts a ban" },
 	{ "reload", NULL, false, run_reload, "all daemons read their settings again" },
 };
 

@@ -83,6 +83,7 @@ class FakeFeatured:
         self.calls = {}             # uuid bytes -> call_item
         self.traces = {}            # uuid bytes -> [trace_item]
         self.gauges = []
+        self.bans = {}              # address -> ban_item
         self.status = {}
         self.errors = {}            # message -> (status, reason): answered instead
         self.silent = set()         # messages that get no answer
@@ -203,6 +204,12 @@ class FakeFeatured:
 
     def on_token_delete(self, values):
         return [("done", {})] if self.tokens.pop(values["id"], None) else self.error(404, "no such token")
+
+    def on_bans_get(self, _):
+        return self.listed("ban_item", [dict(b, address=a) for a, b in self.bans.items()])
+
+    def on_ban_delete(self, values):
+        return [("done", {})] if self.bans.pop(values["address"], None) else self.error(404, "this address is not banned")
 
     def on_reload(self, _):
         return [("done", {})]
