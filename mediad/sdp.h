@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * SDP (RFC 8866) and offer/answer (RFC 3264, 6337) of one leg, as pure functions: no I/O, no clock, no allocation.
+ * SDP (RFC 8866) and offer/answer (RFC 3264, 6337) of one leg, as pure functions: no I/O, no clock,
+ * no allocation.
  *
- * What arrives is parsed (sdp_parse), judged against the codec table and the leg's state (sdp_take_offer, sdp_take_answer),
- * and ours is written from that state (sdp_make_answer, sdp_make_offer). What the media may do is st->now.
- * Written by sdp_parse.c, sdp_codec.c, sdp_negotiate.c, sdp_build.c.
+ * What arrives is parsed (sdp_parse), judged against the codec table and the leg's state
+ * (sdp_take_offer, sdp_take_answer), and ours is written from that state (sdp_make_answer,
+ * sdp_make_offer). What the media may do is st->now. Written by sdp_parse.c, sdp_codec.c,
+ * sdp_negotiate.c, sdp_build.c.
  */
 #ifndef WARDEN_SDP_H
 #define WARDEN_SDP_H
@@ -22,7 +24,7 @@
 #define SDP_CRYPTO_MAX	4	/* a=crypto lines kept of one m-line */
 #define SDP_PT_NONE	0xff	/* no payload type */
 
-/* ---- codecs (sdp_codec.c) ------------------------------------------------------------------------------------------ */
+/* ---- codecs (sdp_codec.c) ------------------------------------------------------------------- */
 
 /* Stored in checkpoints: never renumber. */
 enum sdp_codec {
@@ -32,7 +34,10 @@ enum sdp_codec {
 };
 #define SDP_CODEC_SLOTS	8	/* size of arrays indexed by enum sdp_codec; room for later rows */
 
-/* A row of the table. A new codec is a row there, a value above, and an encoder and decoder elsewhere. */
+/*
+ * A row of the table. A new codec is a row there, a value above, and an encoder and decoder
+ * elsewhere.
+ */
 struct sdp_codec_row {
 	enum sdp_codec	 codec;
 	const char	*name;		/* as in a=rtpmap */
@@ -48,7 +53,7 @@ const struct sdp_codec_row *sdp_codec_rows(size_t *n);
 const struct sdp_codec_row *sdp_codec_row(enum sdp_codec codec);	/* NULL: no such row */
 const char *sdp_codec_name(enum sdp_codec codec);			/* "" for none */
 
-/* ---- parsing (sdp_parse.c) ------------------------------------------------------------------------------------------ */
+/* ---- parsing (sdp_parse.c) ------------------------------------------------------------------ */
 
 /* Points into the text that was parsed; valid as long as that is. */
 struct sdp_view {
@@ -83,9 +88,11 @@ struct sdp_fmt {
 struct sdp_media {
 	enum sdp_kind		kind;
 	enum sdp_proto		proto;
-	struct sdp_view		type_text, proto_text, fmt_text;	/* as written; fmt_text is the first format */
+	/* as written; fmt_text is the first format */
+	struct sdp_view		type_text, proto_text, fmt_text;
 	uint16_t		port;		/* 0: rejected or ended */
-	union addr		addr;		/* its c= or the session's, port is the m-line's; family 0: none given */
+	/* its c= or the session's, port is the m-line's; family 0: none given */
+	union addr		addr;
 	union addr		rtcp;		/* a=rtcp, else addr with port + 1 */
 	bool			rtcp_mux;
 	enum media_direction	direction;	/* as said at either level */
@@ -111,26 +118,31 @@ struct sdp_error {
 };
 
 /*
- * Reads len octets; out points into them afterwards. Strict about structure (v=, o=, c=, m=), lenient about attributes: those that
- * are unknown or malformed are skipped. Addresses must be IP literals, neither multicast nor broadcast.
- * Returns 0, or -EINVAL with *err (may be NULL).
+ * Reads len octets; out points into them afterwards. Strict about structure (v=, o=, c=, m=),
+ * lenient about attributes: those that are unknown or malformed are skipped. Addresses must be IP
+ * literals, neither multicast nor broadcast. Returns 0, or -EINVAL with *err (may be NULL).
  */
 int sdp_parse(struct sdp *out, const uint8_t *text, size_t len, struct sdp_error *err);
 
-/* ---- offer and answer (sdp_negotiate.c, sdp_build.c) ---------------------------------------------------------------- */
+/* ---- offer and answer (sdp_negotiate.c, sdp_build.c) ---------------------------------------- */
 
 /* The audio stream as far as it is agreed. Plain data. */
 struct sdp_stream {
-	union addr	rtp;		/* of the far end's SDP; the "any" address or family 0: none, send nothing until it is known */
+	/* of the far end's SDP; the "any" address or family 0: send nothing until it is known */
+	union addr	rtp;
 	union addr	rtcp;		/* equals rtp when mux */
 	bool		rtcp_mux;
-	uint8_t		far_dir;	/* enum media_direction, after the exchange; c=0.0.0.0 counts as hold */
+	/* enum media_direction, after the exchange; c=0.0.0.0 counts as hold */
+	uint8_t		far_dir;
 	uint8_t		our_dir;	/* what our own SDP said, seen from us (far_dir mirrored) */
-	uint8_t		codec;		/* enum sdp_codec that we send; NONE: the stream is not up */
+	/* enum sdp_codec that we send; NONE: the stream is not up */
+	uint8_t		codec;
 	uint8_t		ptime_ms;	/* of what we send; 20 when nothing was said */
 	uint8_t		te_tx, te_rx;	/* telephone-event, SDP_PT_NONE: not agreed */
-	uint8_t		tx_pt[SDP_CODEC_SLOTS];	/* numbers in what we send: the far end accepts all that are not SDP_PT_NONE */
-	uint8_t		rx_pt[SDP_CODEC_SLOTS];	/* numbers in what arrives: the far end may send all that are not SDP_PT_NONE */
+	/* numbers in what we send: the far end accepts all that are not SDP_PT_NONE */
+	uint8_t		tx_pt[SDP_CODEC_SLOTS];
+	/* numbers in what arrives: the far end may send all that are not SDP_PT_NONE */
+	uint8_t		rx_pt[SDP_CODEC_SLOTS];
 };
 
 /* What must be repeated of an m-line that we do not use. */
@@ -152,14 +164,16 @@ struct sdp_far {
 };
 
 /*
- * The offer/answer state of one leg. Plain data without pointers: it may be copied into a checkpoint whole.
- * Made by sdp_state_init(). Only `now` and `far` are for reading from outside.
+ * The offer/answer state of one leg. Plain data without pointers: it may be copied into a
+ * checkpoint whole. Made by sdp_state_init(). Only `now` and `far` are for reading from outside.
  */
 struct sdp_state {
 	uint64_t		id;		/* of our o= line */
 	uint64_t		version;	/* of our last description */
-	uint64_t		body_hash;	/* of our last description without o=; 0: none yet */
-	uint8_t			pt[SDP_CODEC_SLOTS];	/* the numbers that our next description uses */
+	/* of our last description without o=; 0: none yet */
+	uint64_t		body_hash;
+	/* the numbers that our next description uses */
+	uint8_t			pt[SDP_CODEC_SLOTS];
 	uint8_t			te_pt;
 	uint8_t			offered;	/* bits 1 << codec that our last offer had */
 	uint8_t			offered_te;	/* its telephone-event number */
@@ -167,8 +181,10 @@ struct sdp_state {
 	bool			offered_mux;	/* a=rtcp-mux was in it */
 	bool			has_far;	/* an offer waits for sdp_make_answer() */
 	bool			answered;	/* now comes from an answer of ours */
-	bool			negotiated;	/* now is valid: an offer and its answer are known */
-	struct sdp_far		far;		/* last offer or answer of the far end, judged; taken into now when answered */
+	/* now is valid: an offer and its answer are known */
+	bool			negotiated;
+	/* last offer or answer of the far end, judged; taken into now when answered */
+	struct sdp_far		far;
 	struct sdp_stream	now;
 };
 
@@ -177,50 +193,61 @@ struct sdp_local {
 	union addr	rtp;		/* address and port */
 	uint16_t	rtcp_port;	/* told by a=rtcp only when it is not the RTP port + 1 */
 	bool		rtcp_mux;	/* offer and accept it */
-	bool		hold;		/* we want the far end not to send: sendonly in place of sendrecv */
+	/* we want the far end not to send: sendonly in place of sendrecv */
+	bool		hold;
 };
 
 /* id: a random number for o=; 31 bits of it are used. */
 void sdp_state_init(struct sdp_state *st, uint64_t id);
 
 /*
- * The far end's offer. Returns 0 (then sdp_make_answer() is due), or the SIP status 488 with *reason (constant text) and st as it
- * was before: no audio line, SAVP without an understanding of its keys, no codec in common, T.38 alone.
- * A later offer replaces one that was not answered.
+ * The far end's offer. Returns 0 (then sdp_make_answer() is due), or the SIP status 488 with
+ * *reason (constant text) and st as it was before: no audio line, SAVP without an understanding of
+ * its keys, no codec in common, T.38 alone. A later offer replaces one that was not answered.
  */
 int sdp_take_offer(struct sdp_state *st, const struct sdp *offer, const char **reason);
 
 /*
- * The far end's answer to our last offer; may be repeated (early answers, forks): the last one counts. Sets st->now.
- * Returns 0, or 488 with *reason and st as it was before: audio refused, no codec of ours in it, no offer made.
+ * The far end's answer to our last offer; may be repeated (early answers, forks): the last one
+ * counts. Sets st->now. Returns 0, or 488 with *reason and st as it was before: audio refused, no
+ * codec of ours in it, no offer made.
  */
 int sdp_take_answer(struct sdp_state *st, const struct sdp *answer, const char **reason);
 
 /*
- * Writes the answer to the offer taken last into out (size octets, NUL-terminated) and sets st->now. Written again without a
- * new offer, it is the same answer (its version does not rise unless local changed).
- * like: the state of the other leg, whose codec in use is preferred if the offer has it; NULL none.
- * Returns the length, or -EINVAL (no offer taken), or -ENOSPC.
+ * Writes the answer to the offer taken last into out (size octets, NUL-terminated) and sets
+ * st->now. Written again without a new offer, it is the same answer (its version does not rise
+ * unless local changed). like: the state of the other leg, whose codec in use is preferred if the
+ * offer has it; NULL none. Returns the length, or -EINVAL (no offer taken), or -ENOSPC.
  */
-int sdp_make_answer(struct sdp_state *st, const struct sdp_local *local, const struct sdp_state *like, char *out, size_t size);
+int sdp_make_answer(struct sdp_state *st, const struct sdp_local *local,
+    const struct sdp_state *like, char *out, size_t size);
 
 /*
  * Writes an offer: the m-lines of the dialog in their order, ours with every codec of the table.
- * like: the codecs that the other leg's far end named come first, in its order; NULL: the table's order.
- * Returns the length or -ENOSPC.
+ * like: the codecs that the other leg's far end named come first, in its order; NULL: the table's
+ * order. Returns the length or -ENOSPC.
  */
-int sdp_make_offer(struct sdp_state *st, const struct sdp_local *local, const struct sdp_state *like, char *out, size_t size);
+int sdp_make_offer(struct sdp_state *st, const struct sdp_local *local,
+    const struct sdp_state *like, char *out, size_t size);
 
 /*
- * Which codec a payload type that arrives is, by st->now; NONE: not agreed, or telephone-event. Before the answer to our first
- * offer st->now knows the offered numbers already, so that early media is understood.
+ * Which codec a payload type that arrives is, by st->now; NONE: not agreed, or telephone-event.
+ * Before the answer to our first offer st->now knows the offered numbers already, so that early
+ * media is understood.
  */
 enum sdp_codec sdp_rx_codec(const struct sdp_stream *now, uint8_t pt);
 
-/* Whether it is telephone-event: the number of our SDP, or (as some phones have it) of the far end's own. */
+/*
+ * Whether it is telephone-event: the number of our SDP, or (as some phones have it) of the far
+ * end's own.
+ */
 bool sdp_rx_is_event(const struct sdp_stream *now, uint8_t pt);
 
-/* What the stream allows, by st->now: may we send to the far end; may the far end send to us (else what comes is dropped). */
+/*
+ * What the stream allows, by st->now: may we send to the far end; may the far end send to us (else
+ * what comes is dropped).
+ */
 bool sdp_may_send(const struct sdp_stream *now);
 bool sdp_may_receive(const struct sdp_stream *now);
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Writes our SDP: answers and offers with stable ids, a version that rises only when the body changes, and the dialog's m-lines in
- * their order (RFC 3264 sections 6 and 8). Called by mediad's main thread; allocates nothing.
+ * Writes our SDP: answers and offers with stable ids, a version that rises only when the body
+ * changes, and the dialog's m-lines in their order (RFC 3264 sections 6 and 8). Called by mediad's
+ * main thread; allocates nothing.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -96,7 +97,8 @@ add_audio(struct text *t, const struct audio *a, const struct sdp_local *local)
 			add(t, "a=fmtp:%u %s\r\n", a->pts[i], row->fmtp);
 	}
 	if (a->te != SDP_PT_NONE)
-		add(t, "a=rtpmap:%u telephone-event/%d\r\na=fmtp:%u 0-16\r\n", a->te, SDP_EVENT_HZ, a->te);
+		add(t, "a=rtpmap:%u telephone-event/%d\r\na=fmtp:%u 0-16\r\n", a->te, SDP_EVENT_HZ,
+		    a->te);
 	add(t, "a=ptime:%d\r\na=%s\r\n", SDP_PTIME_MS, dir_name(a->dir));
 	if (a->mux)
 		add(t, "a=rtcp:%u\r\na=rtcp-mux\r\n", a->port);
@@ -105,11 +107,12 @@ add_audio(struct text *t, const struct audio *a, const struct sdp_local *local)
 }
 
 /*
- * Everything into out: first what comes after o=, because the version depends on it, and then the head before it.
- * Returns the length or -ENOSPC.
+ * Everything into out: first what comes after o=, because the version depends on it, and then the
+ * head before it. Returns the length or -ENOSPC.
  */
 static int
-write_all(struct sdp_state *st, const struct audio *a, const struct sdp_local *local, char *out, size_t size)
+write_all(struct sdp_state *st, const struct audio *a, const struct sdp_local *local, char *out,
+    size_t size)
 {
 	const char *family = local->rtp.sa.sa_family == AF_INET6 ? "IP6" : "IP4";
 	uint8_t nlines = st->far.nlines != 0 ? st->far.nlines : 1;
@@ -134,8 +137,8 @@ write_all(struct sdp_state *st, const struct audio *a, const struct sdp_local *l
 		return -ENOSPC;
 	h = hash(t.p, t.len);
 	version = st->version + (h != st->body_hash ? 1 : 0);
-	n = snprintf(head, sizeof(head), "v=0\r\no=- %" PRIu64 " %" PRIu64 " IN %s %s\r\n", st->id, version,
-	    family, ip);
+	n = snprintf(head, sizeof(head), "v=0\r\no=- %" PRIu64 " %" PRIu64 " IN %s %s\r\n", st->id,
+	    version, family, ip);
 	if (n < 0 || (size_t)n >= sizeof(head) || (size_t)n >= size - t.len)
 		return -ENOSPC;
 	memmove(out + n, out, t.len + 1);
@@ -145,9 +148,12 @@ write_all(struct sdp_state *st, const struct audio *a, const struct sdp_local *l
 	return (int)t.len + n;
 }
 
-/* ---- answers -------------------------------------------------------------------------------------------------------- */
+/* ---- answers -------------------------------------------------------------------------------- */
 
-/* The codec of the answer: what the other leg sends, so that nothing has to be transcoded, else the offerer's first. */
+/*
+ * The codec of the answer: what the other leg sends, so that nothing has to be transcoded, else the
+ * offerer's first.
+ */
 static enum sdp_codec
 choose(const struct sdp_far *far, const struct sdp_state *like)
 {
@@ -160,7 +166,8 @@ choose(const struct sdp_far *far, const struct sdp_state *like)
 
 /* What an answer with this codec makes of the stream. */
 static void
-agree(const struct sdp_far *far, enum sdp_codec codec, const struct sdp_local *local, struct sdp_stream *now)
+agree(const struct sdp_far *far, enum sdp_codec codec, const struct sdp_local *local,
+    struct sdp_stream *now)
 {
 	*now = far->stream;
 	memset(now->tx_pt, SDP_PT_NONE, sizeof(now->tx_pt));
@@ -180,8 +187,8 @@ agree(const struct sdp_far *far, enum sdp_codec codec, const struct sdp_local *l
 }
 
 int
-sdp_make_answer(struct sdp_state *st, const struct sdp_local *local, const struct sdp_state *like, char *out,
-    size_t size)
+sdp_make_answer(struct sdp_state *st, const struct sdp_local *local, const struct sdp_state *like,
+    char *out, size_t size)
 {
 	struct audio a = { .te = SDP_PT_NONE };
 	struct sdp_stream now;
@@ -190,7 +197,8 @@ sdp_make_answer(struct sdp_state *st, const struct sdp_local *local, const struc
 	if (!st->has_far && !st->answered)
 		return -EINVAL;
 	/* Once given, an answer keeps its codec: the far end may be sending it already. */
-	agree(&st->far, st->has_far ? choose(&st->far, like) : (enum sdp_codec)st->now.codec, local, &now);
+	agree(&st->far, st->has_far ? choose(&st->far, like) : (enum sdp_codec)st->now.codec, local,
+	    &now);
 	if (!st->far.ended) {
 		a.proto = st->far.lines[st->far.audio].proto;
 		a.port = addr_port(&local->rtp);
@@ -214,7 +222,7 @@ sdp_make_answer(struct sdp_state *st, const struct sdp_local *local, const struc
 	return n;
 }
 
-/* ---- offers --------------------------------------------------------------------------------------------------------- */
+/* ---- offers --------------------------------------------------------------------------------- */
 
 static void
 put_codec(struct audio *a, const struct sdp_state *st, uint8_t codec)
@@ -247,8 +255,8 @@ free_pt(const struct audio *a, size_t n, uint8_t want)
 }
 
 int
-sdp_make_offer(struct sdp_state *st, const struct sdp_local *local, const struct sdp_state *like, char *out,
-    size_t size)
+sdp_make_offer(struct sdp_state *st, const struct sdp_local *local, const struct sdp_state *like,
+    char *out, size_t size)
 {
 	struct audio a = { .proto = "RTP/AVP", .te = SDP_PT_NONE };
 	const struct sdp_codec_row *rows;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The codec table: what mediad can name in SDP, in the order in which it prefers them. Read by negotiation and by the RTP side.
- * A new codec is a row here and a value of enum sdp_codec; nothing else in the SDP code knows one by name.
+ * The codec table: what mediad can name in SDP, in the order in which it prefers them. Read by
+ * negotiation and by the RTP side. A new codec is a row here and a value of enum sdp_codec; nothing
+ * else in the SDP code knows one by name.
  */
 #include "mediad/sdp.h"
 

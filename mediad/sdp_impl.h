@@ -6,8 +6,10 @@
 #include "mediad/sdp.h"
 
 #define SDP_PTIME_MS	20	/* of our packets, and asked for in our SDP */
-#define SDP_EVENT_PT	101	/* telephone-event in our offers, unless the far end has another number for it */
-#define SDP_EVENT_HZ	8000	/* its clock (RFC 4733 section 2.1): that of every codec that we have */
+/* telephone-event in our offers, unless the far end has another number for it */
+#define SDP_EVENT_PT	101
+/* its clock (RFC 4733 section 2.1): that of every codec that we have */
+#define SDP_EVENT_HZ	8000
 
 /* Nothing agreed. */
 void sdp_stream_clear(struct sdp_stream *s);

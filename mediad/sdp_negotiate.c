@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Judges the far end's offers and answers (RFC 3264) by the codec table and the leg's state. Called by mediad's main thread between
- * sdp_parse() and the writers of sdp_build.c. Nothing of the state changes when a description is refused.
+ * Judges the far end's offers and answers (RFC 3264) by the codec table and the leg's state. Called
+ * by mediad's main thread between sdp_parse() and the writers of sdp_build.c. Nothing of the state
+ * changes when a description is refused.
  */
 #include <string.h>
 #include <strings.h>
@@ -12,8 +13,8 @@
 #define REFUSED	488	/* Not Acceptable Here */
 
 /*
- * Directions are two bits: 1 "does not receive", 2 "does not send" (see enum media_direction). What two ends can do
- * together lacks what either lacks.
+ * Directions are two bits: 1 "does not receive", 2 "does not send" (see enum media_direction). What
+ * two ends can do together lacks what either lacks.
  */
 enum media_direction
 sdp_mirror(enum media_direction dir)
@@ -73,7 +74,8 @@ sdp_stream_unmux(struct sdp_stream *s)
 		return;
 	s->rtcp_mux = false;
 	s->rtcp = s->rtp;
-	addr_set_port(&s->rtcp, addr_port(&s->rtp) < UINT16_MAX ? (uint16_t)(addr_port(&s->rtp) + 1) : 0);
+	addr_set_port(&s->rtcp,
+	    addr_port(&s->rtp) < UINT16_MAX ? (uint16_t)(addr_port(&s->rtp) + 1) : 0);
 }
 
 void
@@ -94,7 +96,7 @@ sdp_state_init(struct sdp_state *st, uint64_t id)
 	sdp_stream_clear(&st->now);
 }
 
-/* ---- one description ------------------------------------------------------------------------------------------------ */
+/* ---- one description ------------------------------------------------------------------------ */
 
 static bool
 name_is(const struct sdp_fmt *f, const char *name)
@@ -238,7 +240,7 @@ judge(const struct sdp *in, struct sdp_far *far, const char **why)
 	return false;
 }
 
-/* ---- the two halves of an exchange ---------------------------------------------------------------------------------- */
+/* ---- the two halves of an exchange ---------------------------------------------------------- */
 
 int
 sdp_take_offer(struct sdp_state *st, const struct sdp *offer, const char **reason)
@@ -292,7 +294,8 @@ sdp_take_answer(struct sdp_state *st, const struct sdp *answer, const char **rea
 	s->te_rx = st->offered_te;
 	if (!st->offered_mux)
 		sdp_stream_unmux(s);
-	s->far_dir = sdp_without((enum media_direction)s->far_dir, sdp_mirror((enum media_direction)st->offered_dir));
+	s->far_dir = sdp_without((enum media_direction)s->far_dir,
+	    sdp_mirror((enum media_direction)st->offered_dir));
 	s->our_dir = sdp_mirror((enum media_direction)s->far_dir);
 	st->far = far;
 	st->now = far.stream;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Reads SDP (RFC 8866) as it comes from phones and carriers into struct sdp, which points into the text. Called by mediad's main
- * thread for each offer and answer; the text is hostile. Nothing is copied, allocated or judged here: see sdp_negotiate.c.
+ * Reads SDP (RFC 8866) as it comes from phones and carriers into struct sdp, which points into the
+ * text. Called by mediad's main thread for each offer and answer; the text is hostile. Nothing is
+ * copied, allocated or judged here: see sdp_negotiate.c.
  */
 #include <errno.h>
 #include <string.h>
@@ -25,7 +26,7 @@ struct parser {
 	uint16_t		 rtcp_port[SDP_MEDIA_MAX];
 };
 
-/* ---- views ---------------------------------------------------------------------------------------------------------- */
+/* ---- views ---------------------------------------------------------------------------------- */
 
 static bool
 view_is(struct sdp_view v, const char *word)
@@ -99,7 +100,7 @@ view_token(struct sdp_view v, size_t max)
 	return true;
 }
 
-/* ---- lines ---------------------------------------------------------------------------------------------------------- */
+/* ---- lines ---------------------------------------------------------------------------------- */
 
 static bool
 fail(struct parser *ps, const char *reason)
@@ -112,7 +113,8 @@ static bool
 addr_forbidden(const union addr *a)
 {
 	if (a->sa.sa_family == AF_INET)
-		return IN_MULTICAST(ntohl(a->in.sin_addr.s_addr)) || a->in.sin_addr.s_addr == INADDR_BROADCAST;
+		return IN_MULTICAST(ntohl(a->in.sin_addr.s_addr)) ||
+		    a->in.sin_addr.s_addr == INADDR_BROADCAST;
 	return IN6_IS_ADDR_MULTICAST(&a->in6.sin6_addr);
 }
 
@@ -147,8 +149,8 @@ parse_origin(struct parser *ps, struct sdp_view rest)
 {
 	struct sdp_view id, version, word;
 
-	if (!take_word(&rest, &ps->out->origin_user) || !take_word(&rest, &id) || !take_word(&rest, &version) ||
-	    !take_word(&rest, &word))
+	if (!take_word(&rest, &ps->out->origin_user) || !take_word(&rest, &id) ||
+	    !take_word(&rest, &version) || !take_word(&rest, &word))
 		return fail(ps, "o= needs a user, an id, a version and an address");
 	if (!view_number(id, UINT64_MAX, &ps->out->origin_id))
 		ps->out->origin_id = 0;
@@ -213,8 +215,8 @@ parse_media(struct parser *ps, struct sdp_view rest)
 	if (ps->out->nmedia == SDP_MEDIA_MAX)
 		return fail(ps, "too many m= lines");
 	m = ps->media = &ps->out->media[ps->out->nmedia];
-	if (!take_word(&rest, &m->type_text) || !take_word(&rest, &port) || !take_word(&rest, &m->proto_text) ||
-	    !take_word(&rest, &m->fmt_text))
+	if (!take_word(&rest, &m->type_text) || !take_word(&rest, &port) ||
+	    !take_word(&rest, &m->proto_text) || !take_word(&rest, &m->fmt_text))
 		return fail(ps, "m= needs a type, a port, a transport and a format");
 	if (!view_token(m->type_text, sizeof(((struct sdp_mline *)0)->type) - 1) ||
 	    !view_token(m->proto_text, sizeof(((struct sdp_mline *)0)->proto) - 1) ||
@@ -239,7 +241,7 @@ parse_media(struct parser *ps, struct sdp_view rest)
 	return true;
 }
 
-/* ---- attributes: what is malformed is skipped ----------------------------------------------------------------------- */
+/* ---- attributes: what is malformed is skipped ----------------------------------------------- */
 
 static struct sdp_fmt *
 fmt_of(struct sdp_media *m, struct sdp_view pt)
@@ -370,7 +372,7 @@ parse_attribute(struct parser *ps, struct sdp_view rest)
 	}
 }
 
-/* ---- the whole ------------------------------------------------------------------------------------------------------ */
+/* ---- the whole ------------------------------------------------------------------------------ */
 
 static bool
 parse_line(struct parser *ps, struct sdp_view text)
@@ -423,7 +425,8 @@ inherit(struct parser *ps, size_t i)
 		if (ps->rtcp_port[i] != 0)
 			addr_set_port(&m->rtcp, ps->rtcp_port[i]);
 		else
-			addr_set_port(&m->rtcp, m->port < UINT16_MAX && m->port > 0 ? m->port + 1 : 0);
+			addr_set_port(&m->rtcp,
+			    m->port < UINT16_MAX && m->port > 0 ? m->port + 1 : 0);
 	}
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * callload: registers extensions with digest and lets them call each other through a PBX, with RTP that is checked packet by packet.
- * One process is all phones. Results are one line of key=value on stdout. Used by test/bench/run and by the kill tests.
+ * callload: registers extensions with digest and lets them call each other through a PBX, with RTP
+ * that is checked packet by packet. One process is all phones. Results are one line of key=value on
+ * stdout. Used by test/bench/run and by the kill tests.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -49,11 +50,12 @@ usage(void)
 	      "  -E FILE        test/stack's DIR/run/env: cost of those processes\n"
 	      "  -w             after registering, wait for SIGINT, answering calls\n"
 	      "  -v             tell of each failure on stderr\n"
-	      "exit status: 0 all went well, 1 something failed, 2 usage or no resources\n", stderr);
+	      "exit status: 0 all went well, 1 something failed, 2 usage or no resources\n",
+	    stderr);
 	exit(2);
 }
 
-/* ---- sending -------------------------------------------------------------------------------------------------------- */
+/* ---- sending -------------------------------------------------------------------------------- */
 
 const char *
 load_local(const struct load *l)
@@ -61,7 +63,8 @@ load_local(const struct load *l)
 	static char text[32];
 
 	if (text[0] == '\0')
-		snprintf(text, sizeof(text), "%s:%u", inet_ntoa(l->local.sin_addr), ntohs(l->local.sin_port));
+		snprintf(text, sizeof(text), "%s:%u", inet_ntoa(l->local.sin_addr),
+		    ntohs(l->local.sin_port));
 	return text;
 }
 
@@ -69,7 +72,9 @@ void
 load_send(struct load *l, const char *text, int len)
 {
 	/* A lost datagram is what the retransmission timers are for. */
-	if (sendto(l->sip_fd, text, (size_t)len, 0, (struct sockaddr *)&l->server, sizeof(l->server)) < 0 && l->verbose)
+	if (sendto(l->sip_fd, text, (size_t)len, 0, (struct sockaddr *)&l->server,
+	        sizeof(l->server)) < 0 &&
+	    l->verbose)
 		fprintf(stderr, "send: %m\n");
 }
 
@@ -91,7 +96,8 @@ txn_again(void *arg)
 }
 
 void
-txn_start(struct load *l, struct txn *t, const char *text, int len, uint32_t cap_ms, void (*timed_out)(void *), void *arg)
+txn_start(struct load *l, struct txn *t, const char *text, int len, uint32_t cap_ms,
+    void (*timed_out)(void *), void *arg)
 {
 	free(t->text);
 	t->text = load_alloc((size_t)len + 1);
@@ -130,7 +136,7 @@ txn_free(struct txn *t)
 	t->text = NULL;
 }
 
-/* ---- receiving ------------------------------------------------------------------------------------------------------ */
+/* ---- receiving ------------------------------------------------------------------------------ */
 
 static struct ext *
 ext_of(struct load *l, const char *call_id)
@@ -185,7 +191,10 @@ read_sip(struct load *l)
 	}
 }
 
-/* One round of the loop: everything that came, until the next millisecond, and then what that one brings. */
+/*
+ * One round of the loop: everything that came, until the next millisecond, and then what that one
+ * brings.
+ */
 static void
 turn(struct load *l, int ep)
 {
@@ -206,13 +215,13 @@ turn(struct load *l, int ep)
 	load_rtp_tick(&l->rtp, now_us / 1000);
 }
 
-/* ---- phases --------------------------------------------------------------------------------------------------------- */
+/* ---- phases --------------------------------------------------------------------------------- */
 
 static void
 print_hist(const char *name, const struct load_hist *h)
 {
-	printf(" %s_p50_ms=%.2f %s_p99_ms=%.2f %s_max_ms=%.2f", name, load_hist_ms(h, 0.5), name, load_hist_ms(h, 0.99), name,
-	    (double)h->max / 1000);
+	printf(" %s_p50_ms=%.2f %s_p99_ms=%.2f %s_max_ms=%.2f", name, load_hist_ms(h, 0.5), name,
+	    load_hist_ms(h, 0.99), name, (double)h->max / 1000);
 }
 
 static void
@@ -223,13 +232,14 @@ phase_register(struct load *l, int ep)
 
 	load_procs_mark(&l->procs);
 	while (!stopped && l->reg_done + l->reg_failed < l->nexts) {
-		while (next < l->nexts && (double)(load_now_us() - begin) / 1e6 * l->reg_rate >= (double)next)
+		while (next < l->nexts &&
+		    (double)(load_now_us() - begin) / 1e6 * l->reg_rate >= (double)next)
 			reg_start(&l->exts[next++]);
 		turn(l, ep);
 	}
 	end = load_now_us();
-	printf("phase=register registered=%lu failed=%lu retransmissions=%lu seconds=%.2f", l->reg_done, l->reg_failed,
-	    l->retransmissions, (double)(end - begin) / 1e6);
+	printf("phase=register registered=%lu failed=%lu retransmissions=%lu seconds=%.2f",
+	    l->reg_done, l->reg_failed, l->retransmissions, (double)(end - begin) / 1e6);
 	print_hist("register", &l->reg_time);
 	load_procs_print_cpu(&l->procs, stdout, (double)l->reg_done, "");
 	printf("\n");
@@ -256,10 +266,13 @@ next_caller(struct load *l, size_t *turn_no)
 static void
 print_calls(struct load *l, double seconds, double offering, uint64_t in_time)
 {
-	printf("phase=calls started=%lu answered=%lu completed=%lu failed=%lu timeouts=%lu dropped=%lu bye_failed=%lu withheld=%lu"
-	    " at_once=%lu retransmissions=%lu seconds=%.2f offered_rate=%.1f goodput=%.1f uas_calls=%lu bad_messages=%lu",
-	    l->started, l->answered, l->completed, l->failed, l->timeouts, l->dropped, l->bye_failed, l->withheld, l->up_max,
-	    l->retransmissions, seconds, (double)l->started / offering, (double)in_time / offering, l->uas_calls,
+	printf("phase=calls started=%lu answered=%lu completed=%lu failed=%lu timeouts=%lu "
+	       "dropped=%lu bye_failed=%lu withheld=%lu"
+	       " at_once=%lu retransmissions=%lu seconds=%.2f offered_rate=%.1f goodput=%.1f "
+	       "uas_calls=%lu bad_messages=%lu",
+	    l->started, l->answered, l->completed, l->failed, l->timeouts, l->dropped,
+	    l->bye_failed, l->withheld, l->up_max, l->retransmissions, seconds,
+	    (double)l->started / offering, (double)in_time / offering, l->uas_calls,
 	    l->bad_messages);
 	for (int i = 300; i < 700; i++)
 		if (l->status[i] != 0)
@@ -288,12 +301,14 @@ phase_calls(struct load *l, int ep, double seconds)
 	load_procs_mark(&l->procs);
 	while (!stopped && l->started < l->calls_max && (seconds <= 0 || elapsed < seconds)) {
 		elapsed = (double)(load_now_us() - begin) / 1e6;
-		while (l->started < l->calls_max && l->active < l->active_max && elapsed * l->call_rate >= (double)done) {
+		while (l->started < l->calls_max && l->active < l->active_max &&
+		    elapsed * l->call_rate >= (double)done) {
 			struct ext *from = next_caller(l, &callers);
 
 			done++;
 			if (from != NULL)
-				call_start(l, from, &l->exts[(half + l->started % (l->nexts - half)) % l->nexts]);
+				call_start(l, from,
+				    &l->exts[(half + l->started % (l->nexts - half)) % l->nexts]);
 		}
 		if (l->active >= l->active_max)		/* the rate is not made up for later */
 			done = (uint64_t)(elapsed * l->call_rate) + 1;
@@ -307,17 +322,19 @@ phase_calls(struct load *l, int ep, double seconds)
 	drain = load_now_us() + ((uint64_t)DRAIN_MS + l->hold_ms + l->answer_ms) * 1000;
 	while (l->active > 0 && !stopped && load_now_us() < drain)
 		turn(l, ep);
-	print_calls(l, (double)(load_now_us() - begin) / 1e6, (double)(offered_until - begin) / 1e6, in_time);
+	print_calls(l, (double)(load_now_us() - begin) / 1e6, (double)(offered_until - begin) / 1e6,
+	    in_time);
 }
 
-/* ---- start ---------------------------------------------------------------------------------------------------------- */
+/* ---- start ---------------------------------------------------------------------------------- */
 
 static void
 ext_add(struct load *l, const char *number, const char *password)
 {
 	struct ext *e;
 
-	if (l->nexts % 1024 == 0 && (l->exts = realloc(l->exts, (l->nexts + 1024) * sizeof(*l->exts))) == NULL)
+	if (l->nexts % 1024 == 0 &&
+	    (l->exts = realloc(l->exts, (l->nexts + 1024) * sizeof(*l->exts))) == NULL)
 		load_die("out of memory");
 	e = &l->exts[l->nexts++];
 	memset(e, 0, sizeof(*e));
@@ -341,7 +358,8 @@ exts_from_range(struct load *l, const char *range, const char *pattern)
 		if (at == NULL)
 			snprintf(password, sizeof(password), "%s", pattern);
 		else
-			snprintf(password, sizeof(password), "%.*s%s%s", (int)(at - pattern), pattern, number, at + 2);
+			snprintf(password, sizeof(password), "%.*s%s%s", (int)(at - pattern),
+			    pattern, number, at + 2);
 		ext_add(l, number, password);
 	}
 }
@@ -405,8 +423,11 @@ server_of(struct load *l, char *text)
 int
 main(int argc, char **argv)
 {
-	static struct load l = { .reg_rate = 100, .calls_max = UINT64_MAX, .active_max = UINT64_MAX };
-	const char *range = "1001-1004", *password = "", *file = NULL, *own_ip = "127.0.0.1", *env = NULL;
+	static struct load l = {
+		.reg_rate = 100, .calls_max = UINT64_MAX, .active_max = UINT64_MAX
+	};
+	const char *range = "1001-1004", *password = "", *file = NULL, *own_ip = "127.0.0.1",
+	           *env = NULL;
 	bool wait = false, bad;
 	double seconds = 0;
 	int c, ep, own_port = 0;

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* What callload's parts share: its root struct, the registrations (load_reg.c) and the calls (load_call.c). */
+/*
+ * What callload's parts share: its root struct, the registrations (load_reg.c) and the calls
+ * (load_call.c).
+ */
 #ifndef WARDEN_CALLLOAD_H
 #define WARDEN_CALLLOAD_H
 
@@ -61,7 +64,8 @@ struct call {
 	char			 target[256];
 	char			 tag[24];
 	uint32_t		 cseq;		/* of our last request */
-	uint32_t		 invite_cseq;	/* of the INVITE that the last final response was to */
+	/* of the INVITE that the last final response was to */
+	uint32_t		 invite_cseq;
 	uint64_t		 started_us;
 	struct txn		 txn;
 	struct load_timer	 life;
@@ -91,7 +95,8 @@ struct load {
 	unsigned		 run;		/* makes Call-IDs of this run its own */
 	uint64_t		 reg_done, reg_failed;
 	struct load_hist	 reg_time;
-	uint64_t		 started, active, up, up_max, answered, completed, failed, timeouts, dropped, withheld, bye_failed;
+	uint64_t		 started, active, up, up_max, answered, completed;
+	uint64_t		 failed, timeouts, dropped, withheld, bye_failed;
 	uint64_t		 status[700];
 	uint64_t		 retransmissions, uas_calls, bad_messages;
 	struct load_hist	 setup_time, ring_time, bye_time, refuse_time;
@@ -103,21 +108,27 @@ struct load {
 	size_t			 plateau_len;
 };
 
-/* ---- callload.c ---- */
+/* ---- callload.c ----------------------------------------------------------------------------- */
 void load_send(struct load *l, const char *text, int len);
-/* Sends text and repeats it from T1 on, doubling up to cap_ms; after 32 s timed_out is called with arg. Copies the text. */
-void txn_start(struct load *l, struct txn *t, const char *text, int len, uint32_t cap_ms, void (*timed_out)(void *), void *arg);
-/* A provisional response came: nothing is repeated any more, and timed_out is called after so long. */
+/*
+ * Sends text and repeats it from T1 on, doubling up to cap_ms; after 32 s timed_out is called with
+ * arg. Copies the text.
+ */
+void txn_start(struct load *l, struct txn *t, const char *text, int len, uint32_t cap_ms,
+    void (*timed_out)(void *), void *arg);
+/*
+ * A provisional response came: nothing is repeated any more, and timed_out is called after so long.
+ */
 void txn_wait(struct txn *t, uint64_t in_ms);
 void txn_stop(struct txn *t);		/* keeps the text */
 void txn_free(struct txn *t);
 const char *load_local(const struct load *l);	/* "IP:PORT" */
 
-/* ---- load_reg.c ---- */
+/* ---- load_reg.c ----------------------------------------------------------------------------- */
 void reg_start(struct ext *e);
 void reg_response(struct ext *e, const struct load_msg *m);
 
-/* ---- load_call.c ---- */
+/* ---- load_call.c ---------------------------------------------------------------------------- */
 void call_start(struct load *l, struct ext *from, struct ext *to);
 struct call *call_find(struct load *l, const char *call_id);
 void call_response(struct call *c, const struct load_msg *m);

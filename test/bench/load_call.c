@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * callload's calls: both halves of each, the caller's (uac) and the called one's (uas), over UDP with RFC 3261's timers. The two
- * halves of one call know of each other only by what their RTP says.
+ * callload's calls: both halves of each, the caller's (uac) and the called one's (uas), over UDP
+ * with RFC 3261's timers. The two halves of one call know of each other only by what their RTP
+ * says.
  */
 #include <arpa/inet.h>
 #include <stdlib.h>
@@ -14,7 +15,7 @@
 
 static void call_over(struct call *c);
 
-/* ---- the table ------------------------------------------------------------------------------------------------------ */
+/* ---- the table ------------------------------------------------------------------------------ */
 
 static struct call **
 slot_of(struct load *l, const char *call_id)
@@ -73,18 +74,21 @@ arm_life(struct call *c, uint64_t in_ms, void (*fn)(void *))
 	load_arm(&c->load->wheel, &c->life, in_ms);
 }
 
-/* ---- our requests --------------------------------------------------------------------------------------------------- */
+/* ---- our requests --------------------------------------------------------------------------- */
 
 static int
-request(struct call *c, char *text, size_t size, const char *method, const char *uri, uint32_t cseq, const char *extra,
-    const char *body)
+request(struct call *c, char *text, size_t size, const char *method, const char *uri, uint32_t cseq,
+    const char *extra, const char *body)
 {
 	return snprintf(text, size,
-	    "%s %s SIP/2.0\r\nVia: SIP/2.0/UDP %s;branch=z9hG4bK%s-%u-%s;rport\r\nMax-Forwards: 70\r\nFrom: %s\r\nTo: %s\r\n"
-	    "Call-ID: %s\r\nCSeq: %u %s\r\nContact: <sip:%s@%s>\r\nUser-Agent: callload\r\n%s%sContent-Length: %zu\r\n\r\n%s",
-	    method, uri, load_local(c->load), c->tag, cseq, method[0] == 'A' ? "INVITE" : method, c->local, c->remote, c->call_id,
-	    cseq, method, c->uac ? c->from->number : c->number, load_local(c->load), extra,
-	    body[0] != '\0' ? "Content-Type: application/sdp\r\n" : "", strlen(body), body);
+	    "%s %s SIP/2.0\r\nVia: SIP/2.0/UDP %s;branch=z9hG4bK%s-%u-%s;rport\r\nMax-Forwards: "
+	    "70\r\nFrom: %s\r\nTo: %s\r\n"
+	    "Call-ID: %s\r\nCSeq: %u %s\r\nContact: <sip:%s@%s>\r\nUser-Agent: "
+	    "callload\r\n%s%sContent-Length: %zu\r\n\r\n%s",
+	    method, uri, load_local(c->load), c->tag, cseq, method[0] == 'A' ? "INVITE" : method,
+	    c->local, c->remote, c->call_id, cseq, method, c->uac ? c->from->number : c->number,
+	    load_local(c->load), extra, body[0] != '\0' ? "Content-Type: application/sdp\r\n" : "",
+	    strlen(body), body);
 }
 
 static void
@@ -93,7 +97,8 @@ fail(struct call *c, int status)
 	struct load *l = c->load;
 
 	if (l->verbose)
-		fprintf(stderr, "call %s %s -> %s: %d\n", c->call_id, c->from->number, c->number, status);
+		fprintf(stderr, "call %s %s -> %s: %d\n", c->call_id, c->from->number, c->number,
+		    status);
 	l->failed++;
 	l->status[status]++;
 	call_over(c);
@@ -125,8 +130,10 @@ send_invite(struct call *c, const char *credentials)
 	int n;
 
 	c->cseq++;
-	load_sdp(sdp, sizeof(sdp), &l->local.sin_addr, l->rtp.port[c->sock], ++c->sdp_version, "sendrecv");
-	snprintf(extra, sizeof(extra), "Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE\r\n%s", credentials);
+	load_sdp(sdp, sizeof(sdp), &l->local.sin_addr, l->rtp.port[c->sock], ++c->sdp_version,
+	    "sendrecv");
+	snprintf(extra, sizeof(extra),
+	    "Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE\r\n%s", credentials);
 	n = request(c, text, sizeof(text), "INVITE", c->target, c->cseq, extra, sdp);
 	txn_start(l, &c->txn, text, n, TIMEOUT_MS, uac_timeout, c);
 }
@@ -156,7 +163,8 @@ hang_up(void *arg)
 		l->plateau_over = true;
 		load_procs_print_mem(&l->procs, l->plateau_out, (double)l->up, "held_");
 		if (l->rtp.received > l->plateau_packets)
-			load_procs_print_cpu(&l->plateau, l->plateau_out, (double)(l->rtp.received - l->plateau_packets), "rtp_");
+			load_procs_print_cpu(&l->plateau, l->plateau_out,
+			    (double)(l->rtp.received - l->plateau_packets), "rtp_");
 	}
 	if (!l->with_rtp) {
 		send_bye(c);
@@ -180,12 +188,13 @@ call_start(struct load *l, struct ext *from, struct ext *to)
 	snprintf(c->number, sizeof(c->number), "%s", to->number);
 	snprintf(c->local, sizeof(c->local), "<sip:%s@%s>;tag=%s", from->number, host, c->tag);
 	snprintf(c->remote, sizeof(c->remote), "<sip:%s@%s>", to->number, host);
-	snprintf(c->target, sizeof(c->target), "sip:%s@%s:%u", to->number, host, ntohs(l->server.sin_port));
+	snprintf(c->target, sizeof(c->target), "sip:%s@%s:%u", to->number, host,
+	    ntohs(l->server.sin_port));
 	l->active++;
 	send_invite(c, "");
 }
 
-/* ---- up and over ---------------------------------------------------------------------------------------------------- */
+/* ---- up and over ---------------------------------------------------------------------------- */
 
 /* All calls that there shall be at once are up. */
 static void
@@ -242,7 +251,7 @@ call_end_all(struct load *l)
 				arm_life(c, 1 + i % 1000, hang_up);
 }
 
-/* ---- responses to us ------------------------------------------------------------------------------------------------ */
+/* ---- responses to us ------------------------------------------------------------------------ */
 
 static void
 send_ack(struct call *c, const struct load_msg *m, const char *uri)
@@ -269,13 +278,15 @@ invite_refused(struct call *c, const struct load_msg *m)
 		return;
 	txn_stop(&c->txn);
 	if (load_challenged(m, c->challenged) &&
-	    load_digest(m, c->from->number, c->from->password, "INVITE", c->target, line, sizeof(line)) > 0) {
+	    load_digest(m, c->from->number, c->from->password, "INVITE", c->target, line,
+	        sizeof(line)) > 0) {
 		c->challenged++;
 		send_invite(c, line);
 		return;
 	}
 	if (m->status == 503 && l->obey_retry)
-		c->from->quiet_until_ms = l->wheel.now_ms + 1000u * (unsigned)(m->retry_after > 0 ? m->retry_after : 1);
+		c->from->quiet_until_ms = l->wheel.now_ms +
+		    1000u * (unsigned)(m->retry_after > 0 ? m->retry_after : 1);
 	load_hist_add(&l->refuse_time, load_now_us() - c->started_us);
 	fail(c, m->status);
 }
@@ -331,18 +342,20 @@ call_response(struct call *c, const struct load_msg *m)
 	}
 }
 
-/* ---- requests to us ------------------------------------------------------------------------------------------------- */
+/* ---- requests to us ------------------------------------------------------------------------- */
 
 static int
-response(struct load *l, const struct load_msg *m, const char *tag, const char *number, int status, const char *phrase,
-    const char *body, char *text, size_t size)
+response(struct load *l, const struct load_msg *m, const char *tag, const char *number, int status,
+    const char *phrase, const char *body, char *text, size_t size)
 {
 	int n = snprintf(text, size, "SIP/2.0 %d %s\r\n", status, phrase);
 
 	n += load_msg_echo(m, status > 100 ? tag : NULL, text + n, size - (size_t)n);
-	n += snprintf(text + n, size - (size_t)n, "Contact: <sip:%s@%s>\r\nAllow: INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE\r\n"
+	n += snprintf(text + n, size - (size_t)n,
+	    "Contact: <sip:%s@%s>\r\nAllow: INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE\r\n"
 	    "User-Agent: callload\r\n%sContent-Length: %zu\r\n\r\n%s",
-	    number, load_local(l), body[0] != '\0' ? "Content-Type: application/sdp\r\n" : "", strlen(body), body);
+	    number, load_local(l), body[0] != '\0' ? "Content-Type: application/sdp\r\n" : "",
+	    strlen(body), body);
 	return n;
 }
 
@@ -352,7 +365,8 @@ respond(struct load *l, struct call *c, const struct load_msg *m, int status, co
 	char text[LOAD_MSG_MAX];
 	int n;
 
-	n = response(l, m, c != NULL ? c->tag : "none", c != NULL ? c->number : "load", status, phrase, "", text, sizeof(text));
+	n = response(l, m, c != NULL ? c->tag : "none", c != NULL ? c->number : "load", status,
+	    phrase, "", text, sizeof(text));
 	load_send(l, text, n);
 }
 
@@ -379,8 +393,10 @@ answer(struct call *c, const struct load_msg *m)
 		direction = "inactive";
 	else if (strstr(m->body, "a=recvonly") != NULL)
 		direction = "sendonly";
-	load_sdp(sdp, sizeof(sdp), &c->load->local.sin_addr, c->load->rtp.port[c->sock], ++c->sdp_version, direction);
-	n = response(c->load, m, c->tag, c->uac ? c->from->number : c->number, 200, "OK", sdp, text, sizeof(text));
+	load_sdp(sdp, sizeof(sdp), &c->load->local.sin_addr, c->load->rtp.port[c->sock],
+	    ++c->sdp_version, direction);
+	n = response(c->load, m, c->tag, c->uac ? c->from->number : c->number, 200, "OK", sdp, text,
+	    sizeof(text));
 	c->invite_cseq = m->cseq;
 	txn_start(c->load, &c->txn, text, n, T2_MS, uas_no_ack, c);
 }

@@ -23,11 +23,14 @@ send_register(struct ext *e, const char *credentials)
 	inet_ntop(AF_INET, &l->server.sin_addr, host, sizeof(host));
 	e->cseq++;
 	n = snprintf(text, sizeof(text),
-	    "REGISTER sip:%s SIP/2.0\r\nVia: SIP/2.0/UDP %s;branch=z9hG4bK%.*s-%u;rport\r\nMax-Forwards: 70\r\n"
+	    "REGISTER sip:%s SIP/2.0\r\nVia: SIP/2.0/UDP "
+	    "%s;branch=z9hG4bK%.*s-%u;rport\r\nMax-Forwards: 70\r\n"
 	    "From: <sip:%s@%s>;tag=r%u\r\nTo: <sip:%s@%s>\r\nCall-ID: %s\r\nCSeq: %u REGISTER\r\n"
-	    "Contact: <sip:%s@%s>\r\nExpires: 3600\r\nUser-Agent: callload\r\n%sContent-Length: 0\r\n\r\n",
-	    host, load_local(l), (int)strcspn(e->call_id, "@"), e->call_id, e->cseq, e->number, host, l->run, e->number, host, e->call_id, e->cseq, e->number,
-	    load_local(l), credentials);
+	    "Contact: <sip:%s@%s>\r\nExpires: 3600\r\nUser-Agent: callload\r\n%sContent-Length: "
+	    "0\r\n\r\n",
+	    host, load_local(l), (int)strcspn(e->call_id, "@"), e->call_id, e->cseq, e->number,
+	    host, l->run, e->number, host, e->call_id, e->cseq, e->number, load_local(l),
+	    credentials);
 	txn_start(l, &e->reg, text, n, T2_MS, reg_timeout, e);
 }
 
@@ -52,7 +55,8 @@ reg_response(struct ext *e, const struct load_msg *m)
 		inet_ntop(AF_INET, &e->load->server.sin_addr, host, sizeof(host));
 		snprintf(uri, sizeof(uri), "sip:%s", host);
 		e->challenged++;
-		if (load_digest(m, e->number, e->password, "REGISTER", uri, line, sizeof(line)) > 0) {
+		if (load_digest(m, e->number, e->password, "REGISTER", uri, line, sizeof(line)) >
+		    0) {
 			send_register(e, line);
 			return;
 		}

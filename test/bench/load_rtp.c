@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The load tools' RTP ends. A payload says who sent it, whom its sender hears, its number and when it was sent, so that the
- * receiver knows that the audio is the other party's, whole, in order, and how long it took. Ends share a few sockets: they are
- * told apart by the port that packets come from, which a relay has for each leg.
+ * The load tools' RTP ends. A payload says who sent it, whom its sender hears, its number and when
+ * it was sent, so that the receiver knows that the audio is the other party's, whole, in order, and
+ * how long it took. Ends share a few sockets: they are told apart by the port that packets come
+ * from, which a relay has for each leg.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -124,7 +125,7 @@ load_rtp_move(struct load_rtp *r, struct load_end *e, const struct sockaddr_in *
 	r->by_port[ntohs(to->sin_port)] = e;
 }
 
-/* ---- sending -------------------------------------------------------------------------------------------------------- */
+/* ---- sending -------------------------------------------------------------------------------- */
 
 static void
 packet_make(struct packet *p, struct load_end *e, uint64_t now_us)
@@ -157,7 +158,7 @@ flush(struct load_rtp *r, int sock, struct mmsghdr *msgs, unsigned n)
 		sent = sendmmsg(r->fd[sock], msgs + done, n - done, 0);
 		if (sent > 0) {
 			done += (unsigned)sent;
-		} else {	/* a refused port of an ended call is told here once, and costs nothing */
+		} else { /* a refused port of an ended call is told here once, and costs nothing */
 			if (errno != ECONNREFUSED) {
 				r->send_failed++;
 				done++;
@@ -187,8 +188,10 @@ send_phase(struct load_rtp *r, struct load_end *list)
 		packet_make(&packets[s][i], e, now_us);
 		r->sent++;
 		iov[s][i] = (struct iovec){ &packets[s][i], sizeof(packets[s][i]) };
-		msgs[s][i].msg_hdr = (struct msghdr){ .msg_name = &e->to, .msg_namelen = sizeof(e->to),
-			.msg_iov = &iov[s][i], .msg_iovlen = 1 };
+		msgs[s][i].msg_hdr = (struct msghdr){ .msg_name = &e->to,
+			.msg_namelen = sizeof(e->to),
+			.msg_iov = &iov[s][i],
+			.msg_iovlen = 1 };
 		if (++n[s] == BATCH) {
 			flush(r, (int)s, msgs[s], BATCH);
 			n[s] = 0;
@@ -207,7 +210,7 @@ load_rtp_tick(struct load_rtp *r, uint64_t now_ms)
 			send_phase(r, r->phase[r->next_tick_ms % LOAD_PACKET_MS]);
 }
 
-/* ---- receiving ------------------------------------------------------------------------------------------------------ */
+/* ---- receiving ------------------------------------------------------------------------------ */
 
 /* The RTP header must go on from packet to packet, whatever a relay makes of it. */
 static void
@@ -270,14 +273,17 @@ load_rtp_read(struct load_rtp *r, int sock)
 	do {
 		for (int i = 0; i < BATCH; i++) {
 			iov[i] = (struct iovec){ &packets[i], sizeof(packets[i]) };
-			msgs[i].msg_hdr = (struct msghdr){ .msg_name = &from[i], .msg_namelen = sizeof(from[i]),
-				.msg_iov = &iov[i], .msg_iovlen = 1 };
+			msgs[i].msg_hdr = (struct msghdr){ .msg_name = &from[i],
+				.msg_namelen = sizeof(from[i]),
+				.msg_iov = &iov[i],
+				.msg_iovlen = 1 };
 		}
 		n = recvmmsg(r->fd[sock], msgs, BATCH, MSG_DONTWAIT, NULL);
 		now_us = load_now_us();
 		for (int i = 0; i < n; i++) {
 			e = r->by_port[ntohs(from[i].sin_port)];
-			if (e == NULL || msgs[i].msg_len != sizeof(struct packet) || packets[i].body.magic != MAGIC)
+			if (e == NULL || msgs[i].msg_len != sizeof(struct packet) ||
+			    packets[i].body.magic != MAGIC)
 				r->stray++;
 			else
 				check_packet(r, e, &packets[i], now_us);
@@ -290,9 +296,13 @@ load_rtp_print(const struct load_rtp *r, FILE *f)
 {
 	double expected = (double)(r->received + r->lost);
 
-	fprintf(f, " rtp_sent=%lu rtp_received=%lu rtp_head=%lu rtp_lost=%lu rtp_lost_percent=%.4f rtp_wrong=%lu rtp_stray=%lu"
-	    " rtp_seq_jumps=%lu rtp_gap_max_ms=%.1f rtp_send_failed=%lu rtp_p50_ms=%.3f rtp_p99_ms=%.3f rtp_max_ms=%.3f",
-	    r->sent, r->received, r->head, r->lost, expected > 0 ? 100.0 * (double)r->lost / expected : 0.0, r->wrong, r->stray,
+	fprintf(f,
+	    " rtp_sent=%lu rtp_received=%lu rtp_head=%lu rtp_lost=%lu rtp_lost_percent=%.4f "
+	    "rtp_wrong=%lu rtp_stray=%lu"
+	    " rtp_seq_jumps=%lu rtp_gap_max_ms=%.1f rtp_send_failed=%lu rtp_p50_ms=%.3f "
+	    "rtp_p99_ms=%.3f rtp_max_ms=%.3f",
+	    r->sent, r->received, r->head, r->lost,
+	    expected > 0 ? 100.0 * (double)r->lost / expected : 0.0, r->wrong, r->stray,
 	    r->seq_jumps, (double)r->gap_us / 1000, r->send_failed, load_hist_ms(&r->latency, 0.5),
 	    load_hist_ms(&r->latency, 0.99), (double)r->latency.max / 1000);
 }

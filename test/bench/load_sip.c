@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* Just enough SIP for the load tools: reading what a PBX sends, the headers that a response repeats, SDP, digest answers. */
+/*
+ * Just enough SIP for the load tools: reading what a PBX sends, the headers that a response
+ * repeats, SDP, digest answers.
+ */
 #include <arpa/inet.h>
 #include <ctype.h>
 #include <openssl/evp.h>
@@ -9,7 +12,7 @@
 
 #include "test/bench/load.h"
 
-/* ---- reading -------------------------------------------------------------------------------------------------------- */
+/* ---- reading -------------------------------------------------------------------------------- */
 
 /* Whether the line starts with the header's long or compact name; *value is what follows. */
 static bool
@@ -19,7 +22,11 @@ line_is(const char *line, const char *name, const char **value)
 		const char	*name;
 		char		 compact;
 	} compacts[] = {
-		{ "Via", 'v' }, { "From", 'f' }, { "To", 't' }, { "Call-ID", 'i' }, { "Contact", 'm' },
+		{ "Via", 'v' },
+		{ "From", 'f' },
+		{ "To", 't' },
+		{ "Call-ID", 'i' },
+		{ "Contact", 'm' },
 	};
 	size_t n = strlen(name);
 	const char *p = line;
@@ -28,7 +35,8 @@ line_is(const char *line, const char *name, const char **value)
 		p += n;
 	} else {
 		for (size_t i = 0; i < sizeof(compacts) / sizeof(compacts[0]); i++)
-			if (strcmp(compacts[i].name, name) == 0 && tolower((unsigned char)line[0]) == compacts[i].compact)
+			if (strcmp(compacts[i].name, name) == 0 &&
+			    tolower((unsigned char)line[0]) == compacts[i].compact)
 				p = line + 1;
 		if (p == line)
 			return false;
@@ -67,7 +75,8 @@ load_msg_header(const struct load_msg *m, const char *name, int nth, char *out, 
 {
 	const char *value;
 
-	for (const char *line = m->text; line != NULL && *line != '\r' && *line != '\n'; line = next_line(line))
+	for (const char *line = m->text; line != NULL && *line != '\r' && *line != '\n';
+	     line = next_line(line))
 		if (line_is(line, name, &value) && nth-- == 0) {
 			copy_line(out, size, value);
 			return true;
@@ -123,8 +132,10 @@ load_msg_read(struct load_msg *m, char *text, size_t len)
 			return false;
 	}
 	if (!load_msg_header(m, "Call-ID", 0, m->call_id, sizeof(m->call_id)) ||
-	    !load_msg_header(m, "From", 0, m->from, sizeof(m->from)) || !load_msg_header(m, "To", 0, m->to, sizeof(m->to)) ||
-	    !load_msg_header(m, "CSeq", 0, line, sizeof(line)) || sscanf(line, "%u %15[A-Z]", &m->cseq, m->method) != 2)
+	    !load_msg_header(m, "From", 0, m->from, sizeof(m->from)) ||
+	    !load_msg_header(m, "To", 0, m->to, sizeof(m->to)) ||
+	    !load_msg_header(m, "CSeq", 0, line, sizeof(line)) ||
+	    sscanf(line, "%u %15[A-Z]", &m->cseq, m->method) != 2)
 		return false;
 	tag_of(m->from, m->from_tag, sizeof(m->from_tag));
 	tag_of(m->to, m->to_tag, sizeof(m->to_tag));
@@ -132,7 +143,8 @@ load_msg_read(struct load_msg *m, char *text, size_t len)
 	if (load_msg_header(m, "Contact", 0, line, sizeof(line))) {
 		p = strchr(line, '<');
 		p = p != NULL ? p + 1 : line;
-		snprintf(m->contact, sizeof(m->contact), "%.*s", (int)strcspn(p, p > line ? ">" : ";"), p);
+		snprintf(m->contact, sizeof(m->contact), "%.*s",
+		    (int)strcspn(p, p > line ? ">" : ";"), p);
 	}
 	if (load_msg_header(m, "Retry-After", 0, line, sizeof(line)))
 		m->retry_after = atoi(line);
@@ -149,33 +161,38 @@ load_msg_echo(const struct load_msg *m, const char *to_tag, char *out, size_t si
 	const char *value;
 	size_t n = 0;
 
-	for (const char *line = m->text; line != NULL && *line != '\r' && *line != '\n'; line = next_line(line)) {
+	for (const char *line = m->text; line != NULL && *line != '\r' && *line != '\n';
+	     line = next_line(line)) {
 		int len = (int)strcspn(line, "\r\n");
 
 		if (n + (size_t)len + 128 > size)
 			break;
 		if (line_is(line, "To", &value) && m->to_tag[0] == '\0' && to_tag != NULL)
-			n += (size_t)snprintf(out + n, size - n, "%.*s;tag=%s\r\n", len, line, to_tag);
-		else if (line_is(line, "Via", &value) || line_is(line, "Record-Route", &value) || line_is(line, "To", &value) ||
-		    line_is(line, "From", &value) || line_is(line, "Call-ID", &value) || line_is(line, "CSeq", &value))
+			n += (size_t)snprintf(out + n, size - n, "%.*s;tag=%s\r\n", len, line,
+			    to_tag);
+		else if (line_is(line, "Via", &value) || line_is(line, "Record-Route", &value) ||
+		    line_is(line, "To", &value) || line_is(line, "From", &value) ||
+		    line_is(line, "Call-ID", &value) || line_is(line, "CSeq", &value))
 			n += (size_t)snprintf(out + n, size - n, "%.*s\r\n", len, line);
 	}
 	return (int)n;
 }
 
 int
-load_sdp(char *out, size_t size, const struct in_addr *ip, uint16_t port, unsigned version, const char *direction)
+load_sdp(char *out, size_t size, const struct in_addr *ip, uint16_t port, unsigned version,
+    const char *direction)
 {
 	char text[INET_ADDRSTRLEN];
 
 	inet_ntop(AF_INET, ip, text, sizeof(text));
 	return snprintf(out, size,
-	    "v=0\r\no=load 1 %u IN IP4 %s\r\ns=-\r\nc=IN IP4 %s\r\nt=0 0\r\nm=audio %u RTP/AVP 0 101\r\na=rtpmap:0 PCMU/8000\r\n"
+	    "v=0\r\no=load 1 %u IN IP4 %s\r\ns=-\r\nc=IN IP4 %s\r\nt=0 0\r\nm=audio %u RTP/AVP 0 "
+	    "101\r\na=rtpmap:0 PCMU/8000\r\n"
 	    "a=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\na=ptime:20\r\na=%s\r\n",
 	    version, text, text, port, direction);
 }
 
-/* ---- digest (RFC 8760) ---------------------------------------------------------------------------------------------- */
+/* ---- digest (RFC 8760) ---------------------------------------------------------------------- */
 
 static void
 hash_hex(const EVP_MD *md, const char *text, char *hex)
@@ -216,28 +233,37 @@ load_challenged(const struct load_msg *m, unsigned before)
 		return false;
 	if (before == 0)
 		return true;
-	if (!load_msg_header(m, m->status == 407 ? "Proxy-Authenticate" : "WWW-Authenticate", 0, challenge, sizeof(challenge)))
+	if (!load_msg_header(m, m->status == 407 ? "Proxy-Authenticate" : "WWW-Authenticate", 0,
+	        challenge, sizeof(challenge)))
 		return false;
-	return before == 1 && param(challenge, "stale", stale, sizeof(stale)) && strcasecmp(stale, "true") == 0;
+	return before == 1 && param(challenge, "stale", stale, sizeof(stale)) &&
+	    strcasecmp(stale, "true") == 0;
 }
 
 int
-load_digest(const struct load_msg *m, const char *user, const char *password, const char *method, const char *uri, char *out,
-    size_t size)
+load_digest(const struct load_msg *m, const char *user, const char *password, const char *method,
+    const char *uri, char *out, size_t size)
 {
-	char challenge[512], realm[128], nonce[160], algorithm[16], text[640], a1[129], a2[129], answer[129], cnonce[17];
+	char challenge[512], realm[128], nonce[160], algorithm[16], text[640], a1[129], a2[129],
+	    answer[129], cnonce[17];
 	const EVP_MD *md = NULL;
 
 	for (int i = 0; md == NULL; i++) {
-		if (!load_msg_header(m, m->status == 407 ? "Proxy-Authenticate" : "WWW-Authenticate", i, challenge, sizeof(challenge)))
+		if (!load_msg_header(m,
+		        m->status == 407 ? "Proxy-Authenticate" : "WWW-Authenticate", i, challenge,
+		        sizeof(challenge)))
 			return -1;
 		if (!param(challenge, "algorithm", algorithm, sizeof(algorithm)))
 			snprintf(algorithm, sizeof(algorithm), "MD5");
-		md = strcasecmp(algorithm, "SHA-256") == 0 ? EVP_sha256() : strcasecmp(algorithm, "MD5") == 0 ? EVP_md5() : NULL;
+		md = strcasecmp(algorithm, "SHA-256") == 0 ? EVP_sha256()
+		    : strcasecmp(algorithm, "MD5") == 0    ? EVP_md5()
+		                                           : NULL;
 	}
-	if (!param(challenge, "realm", realm, sizeof(realm)) || !param(challenge, "nonce", nonce, sizeof(nonce)))
+	if (!param(challenge, "realm", realm, sizeof(realm)) ||
+	    !param(challenge, "nonce", nonce, sizeof(nonce)))
 		return -1;
-	snprintf(cnonce, sizeof(cnonce), "%08lx%08lx", (unsigned long)random() & 0xffffffff, (unsigned long)random() & 0xffffffff);
+	snprintf(cnonce, sizeof(cnonce), "%08lx%08lx", (unsigned long)random() & 0xffffffff,
+	    (unsigned long)random() & 0xffffffff);
 	snprintf(text, sizeof(text), "%s:%s:%s", user, realm, password);
 	hash_hex(md, text, a1);
 	snprintf(text, sizeof(text), "%s:%s", method, uri);
@@ -245,7 +271,9 @@ load_digest(const struct load_msg *m, const char *user, const char *password, co
 	snprintf(text, sizeof(text), "%s:%s:00000001:%s:auth:%s", a1, nonce, cnonce, a2);
 	hash_hex(md, text, answer);
 	return snprintf(out, size,
-	    "%s: Digest username=\"%s\", realm=\"%s\", nonce=\"%s\", uri=\"%s\", response=\"%s\", algorithm=%s, cnonce=\"%s\","
+	    "%s: Digest username=\"%s\", realm=\"%s\", nonce=\"%s\", uri=\"%s\", response=\"%s\", "
+	    "algorithm=%s, cnonce=\"%s\","
 	    " qop=auth, nc=00000001\r\n",
-	    m->status == 407 ? "Proxy-Authorization" : "Authorization", user, realm, nonce, uri, answer, algorithm, cnonce);
+	    m->status == 407 ? "Proxy-Authorization" : "Authorization", user, realm, nonce, uri,
+	    answer, algorithm, cnonce);
 }

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* Figures of the load tools: histograms of times, CPU and memory of the measured processes from /proc. */
+/*
+ * Figures of the load tools: histograms of times, CPU and memory of the measured processes from
+ * /proc.
+ */
 #include <arpa/inet.h>
 #include <ctype.h>
 #include <dirent.h>
@@ -46,7 +49,9 @@ load_now_us(void)
 int
 load_socket(const struct in_addr *ip, uint16_t port, struct sockaddr_in *bound)
 {
-	struct sockaddr_in sin = { .sin_family = AF_INET, .sin_addr = *ip, .sin_port = htons(port) };
+	struct sockaddr_in sin = {
+		.sin_family = AF_INET, .sin_addr = *ip, .sin_port = htons(port)
+	};
 	socklen_t len = sizeof(*bound);
 	int fd, size = 16 << 20;
 
@@ -61,7 +66,7 @@ load_socket(const struct in_addr *ip, uint16_t port, struct sockaddr_in *bound)
 	return fd;
 }
 
-/* ---- histograms: 32 buckets for each power of two ------------------------------------------------------------------- */
+/* ---- histograms: 32 buckets for each power of two ------------------------------------------- */
 
 static size_t
 bucket_of(uint64_t v)
@@ -108,7 +113,7 @@ load_hist_ms(const struct load_hist *h, double quantile)
 	return (double)h->max / 1000;
 }
 
-/* ---- processes ------------------------------------------------------------------------------------------------------ */
+/* ---- processes ------------------------------------------------------------------------------ */
 
 static uint64_t
 proc_cpu_us(pid_t pid)
@@ -128,7 +133,10 @@ proc_cpu_us(pid_t pid)
 	return us;
 }
 
-/* Voluntary context switches of all threads: unlike CPU time they do not depend on what else the machine does. */
+/*
+ * Voluntary context switches of all threads: unlike CPU time they do not depend on what else the
+ * machine does.
+ */
 static uint64_t
 proc_wakes(pid_t pid)
 {
@@ -226,7 +234,8 @@ load_procs_print_cpu(const struct load_procs *p, FILE *f, double units, const ch
 		w = (double)(proc_wakes(p->proc[i].pid) - p->proc[i].wakes) / units;
 		sum += us;
 		wakes += w;
-		fprintf(f, " %scpu_%s_us=%.2f %swakes_%s=%.3f", prefix, p->proc[i].name, us, prefix, p->proc[i].name, w);
+		fprintf(f, " %scpu_%s_us=%.2f %swakes_%s=%.3f", prefix, p->proc[i].name, us, prefix,
+		    p->proc[i].name, w);
 	}
 	if (p->n > 0)
 		fprintf(f, " %scpu_us=%.2f %swakes=%.3f", prefix, sum, prefix, wakes);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* The load tools' timers: a wheel with one slot a millisecond; a timer that is further away waits for its round. */
+/*
+ * The load tools' timers: a wheel with one slot a millisecond; a timer that is further away waits
+ * for its round.
+ */
 #include <string.h>
 
 #include "test/bench/load.h"
@@ -44,7 +47,7 @@ load_wheel_run(struct load_wheel *w, uint64_t now_ms)
 
 	while (w->now_ms < now_ms) {
 		w->now_ms++;
-		/* The slot is taken over whole, so that a timer armed by one that fires waits for its own turn. */
+		/* The slot is taken whole: a timer armed by one that fires waits its turn. */
 		todo = w->slot[w->now_ms % LOAD_WHEEL];
 		w->slot[w->now_ms % LOAD_WHEEL] = NULL;
 		if (todo != NULL)

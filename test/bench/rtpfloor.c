@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * rtpfloor: what relaying RTP costs at the least on this machine: a bare loop of edge-triggered epoll, recvmmsg and send on connected
- * sockets that looks at nothing and rewrites nothing, with as many ports as a PBX has for so many calls (four each, RTCP's idle).
- * Measured twice: serving each packet as it comes, and waiting a millisecond after each round so that packets come in batches.
+ * rtpfloor: what relaying RTP costs at the least on this machine: a bare loop of edge-triggered
+ * epoll, recvmmsg and send on connected sockets that looks at nothing and rewrites nothing, with as
+ * many ports as a PBX has for so many calls (four each, RTCP's idle). Measured twice: serving each
+ * packet as it comes, and waiting a millisecond after each round so that packets come in batches.
  * The lower of the two is the floor with which test/bench/run compares mediad, in the same run.
  */
 #include <arpa/inet.h>
@@ -56,7 +57,7 @@ pause_us(uint64_t us)
 	nanosleep(&ts, NULL);
 }
 
-/* ---- the relay ------------------------------------------------------------------------------------------------------ */
+/* ---- the relay ------------------------------------------------------------------------------ */
 
 static void
 legs_open(struct floor_run *f, const struct in_addr *ip)
@@ -125,7 +126,7 @@ relay(struct floor_run *f, double seconds, uint64_t wait_us)
 	return f->relayed > packets ? (double)(cpu_us() - cpu) / (double)(f->relayed - packets) : 0;
 }
 
-/* ---- the generator, a process of its own ---------------------------------------------------------------------------- */
+/* ---- the generator, a process of its own ---------------------------------------------------- */
 
 static _Noreturn void
 generate(struct floor_run *f, double seconds)
@@ -180,7 +181,8 @@ main(int argc, char **argv)
 		else if (c == 't')
 			seconds = atof(optarg);
 		else
-			load_die("usage: rtpfloor [-n CALLS (500)] [-t SECONDS of each of the two ways (5)]");
+			load_die("usage: rtpfloor [-n CALLS (500)] [-t SECONDS of each of the two "
+			         "ways (5)]");
 	}
 	if (calls < 1 || calls > 10000 || seconds <= 0)
 		load_die("rtpfloor: 1 to 10000 calls, for a while");

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Hostile SDP as an offer and as an answer: what is taken must give a description that parses again and says the same.
- * links: mediad/sdp_parse.c mediad/sdp_codec.c mediad/sdp_negotiate.c mediad/sdp_build.c common/base/addr.c common/base/str.c
+ * Hostile SDP as an offer and as an answer: what is taken must give a description that parses again
+ * and says the same.
+ * links: mediad/sdp_parse.c mediad/sdp_codec.c mediad/sdp_negotiate.c mediad/sdp_build.c
+ * common/base/addr.c common/base/str.c
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -17,7 +19,8 @@
 
 /* Our text in out against the state that it was written from. */
 static void
-check_ours(const struct sdp_state *st, const char *out, int len, uint16_t port, bool ended, enum media_direction dir)
+check_ours(const struct sdp_state *st, const char *out, int len, uint16_t port, bool ended,
+    enum media_direction dir)
 {
 	struct sdp again;
 	size_t up = 0;
@@ -32,7 +35,7 @@ check_ours(const struct sdp_state *st, const char *out, int len, uint16_t port, 
 		up++;
 		CHECK(again.media[i].port == port && again.media[i].kind == SDP_KIND_AUDIO);
 		CHECK(again.media[i].direction == dir);
-		for (size_t a = 0; a < again.media[i].nfmts; a++)	/* no number stands for two */
+		for (size_t a = 0; a < again.media[i].nfmts; a++) /* no number stands for two */
 			for (size_t b = 0; b < a; b++)
 				CHECK(again.media[i].fmts[a].pt != again.media[i].fmts[b].pt);
 	}
@@ -42,7 +45,8 @@ check_ours(const struct sdp_state *st, const char *out, int len, uint16_t port, 
 
 /* One description as an offer, answered; twice the same. */
 static void
-as_offer(struct sdp_state *st, const struct sdp *in, const struct sdp_local *local, const struct sdp_state *like)
+as_offer(struct sdp_state *st, const struct sdp *in, const struct sdp_local *local,
+    const struct sdp_state *like)
 {
 	static char out[SDP_TEXT_MAX], other[SDP_TEXT_MAX];
 	const struct sdp_state before = *st;
@@ -54,16 +58,20 @@ as_offer(struct sdp_state *st, const struct sdp *in, const struct sdp_local *loc
 		return;
 	}
 	n = sdp_make_answer(st, local, like, out, sizeof(out));
-	check_ours(st, out, n, 10002, st->now.codec == SDP_CODEC_NONE, (enum media_direction)st->now.our_dir);
+	check_ours(st, out, n, 10002, st->now.codec == SDP_CODEC_NONE,
+	    (enum media_direction)st->now.our_dir);
 	CHECK(st->version >= before.version && st->version <= before.version + 1);
 	if (st->now.codec != SDP_CODEC_NONE)
-		CHECK(sdp_rx_codec(&st->now, st->now.rx_pt[st->now.codec]) == (enum sdp_codec)st->now.codec);
-	CHECK(sdp_make_answer(st, local, NULL, other, sizeof(other)) == n && strcmp(out, other) == 0);
+		CHECK(sdp_rx_codec(&st->now, st->now.rx_pt[st->now.codec]) ==
+		    (enum sdp_codec)st->now.codec);
+	CHECK(sdp_make_answer(st, local, NULL, other, sizeof(other)) == n &&
+	    strcmp(out, other) == 0);
 }
 
 /* One description as the answer to an offer of ours. */
 static void
-as_answer(struct sdp_state *st, const struct sdp *in, const struct sdp_local *local, const struct sdp_state *like)
+as_answer(struct sdp_state *st, const struct sdp *in, const struct sdp_local *local,
+    const struct sdp_state *like)
 {
 	static char out[SDP_TEXT_MAX];
 	const char *why = NULL;

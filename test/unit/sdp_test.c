@@ -1,6 +1,12 @@
 /* SPDX-License-Identifier: ISC */
-/* SDP of real phones through parsing, negotiation and writing (INTEROP 27-38), and what must be refused. */
-/* links: mediad/sdp_parse.c mediad/sdp_codec.c mediad/sdp_negotiate.c mediad/sdp_build.c common/base/addr.c common/base/str.c */
+/*
+ * SDP of real phones through parsing, negotiation and writing (INTEROP 27-38), and what must be
+ * refused.
+ */
+/*
+ * links: mediad/sdp_parse.c mediad/sdp_codec.c mediad/sdp_negotiate.c mediad/sdp_build.c
+ * common/base/addr.c common/base/str.c
+ */
 #include <errno.h>
 #include <stdarg.h>
 #include <setjmp.h>
@@ -93,29 +99,36 @@ refused(struct sdp_state *st, const char *offer)
 }
 
 static const char yealink[] =
-	"v=0\r\no=- 20083 20083 IN IP4 10.2.1.15\r\ns=SDP data\r\nc=IN IP4 10.2.1.15\r\nt=0 0\r\n"
-	"m=audio 11796 RTP/AVP 9 0 8 18 101\r\na=rtpmap:9 G722/8000\r\na=rtpmap:0 PCMU/8000\r\n"
-	"a=rtpmap:8 PCMA/8000\r\na=rtpmap:18 G729/8000\r\na=fmtp:18 annexb=no\r\na=rtpmap:101 telephone-event/8000\r\n"
-	"a=fmtp:101 0-15\r\na=ptime:20\r\na=sendrecv\r\n";
+    "v=0\r\no=- 20083 20083 IN IP4 10.2.1.15\r\ns=SDP data\r\nc=IN IP4 10.2.1.15\r\nt=0 0\r\n"
+    "m=audio 11796 RTP/AVP 9 0 8 18 101\r\na=rtpmap:9 G722/8000\r\na=rtpmap:0 PCMU/8000\r\n"
+    "a=rtpmap:8 PCMA/8000\r\na=rtpmap:18 G729/8000\r\na=fmtp:18 annexb=no\r\na=rtpmap:101 "
+    "telephone-event/8000\r\n"
+    "a=fmtp:101 0-15\r\na=ptime:20\r\na=sendrecv\r\n";
 
-static const char polycom[] =
-	"v=0\no=- 1457016254 1457016254 IN IP4 10.0.0.7\ns=Polycom IP Phone\nc=IN IP4 10.0.0.7\nt=0 0\na=sendrecv\n"
-	"m=audio 2250 RTP/AVP 8 0 127\na=rtpmap:8 PCMA/8000\na=rtpmap:127 telephone-event/8000\na=ptime:30\na=maxptime:40\n";
+static const char polycom[] = "v=0\no=- 1457016254 1457016254 IN IP4 10.0.0.7\ns=Polycom IP "
+                              "Phone\nc=IN IP4 10.0.0.7\nt=0 0\na=sendrecv\n"
+                              "m=audio 2250 RTP/AVP 8 0 127\na=rtpmap:8 PCMA/8000\na=rtpmap:127 "
+                              "telephone-event/8000\na=ptime:30\na=maxptime:40\n";
 
 static const char snom_srtp_optional[] =
-	"v=0\r\no=root 85317 85317 IN IP4 192.0.2.20\r\ns=call\r\nc=IN IP4 192.0.2.20\r\nt=0 0\r\n"
-	"m=audio 63128 RTP/SAVP 8 0 101\r\na=crypto:1 AES_CM_128_HMAC_SHA1_32 inline:uEG2PvfO8gCa1nAtVW7FOc3EzGG8s6MgKtlOvgGM\r\n"
-	"a=rtpmap:8 pcma/8000\r\na=rtpmap:0 pcmu/8000\r\na=rtpmap:101 telephone-event/8000\r\na=sendrecv\r\n"
-	"m=audio 63130 RTP/AVP 8 0 101\r\na=rtpmap:8 pcma/8000\r\na=rtpmap:0 pcmu/8000\r\na=rtpmap:101 telephone-event/8000\r\n"
-	"a=sendrecv\r\n";
+    "v=0\r\no=root 85317 85317 IN IP4 192.0.2.20\r\ns=call\r\nc=IN IP4 192.0.2.20\r\nt=0 0\r\n"
+    "m=audio 63128 RTP/SAVP 8 0 101\r\na=crypto:1 AES_CM_128_HMAC_SHA1_32 "
+    "inline:uEG2PvfO8gCa1nAtVW7FOc3EzGG8s6MgKtlOvgGM\r\n"
+    "a=rtpmap:8 pcma/8000\r\na=rtpmap:0 pcmu/8000\r\na=rtpmap:101 "
+    "telephone-event/8000\r\na=sendrecv\r\n"
+    "m=audio 63130 RTP/AVP 8 0 101\r\na=rtpmap:8 pcma/8000\r\na=rtpmap:0 pcmu/8000\r\na=rtpmap:101 "
+    "telephone-event/8000\r\n"
+    "a=sendrecv\r\n";
 
 static const char linphone[] =
-	"v=0\r\no=1001 3747 2033 IN IP6 2001:db8::7\r\ns=Talk\r\nc=IN IP6 2001:db8::7\r\nt=0 0\r\n"
-	"a=rtcp-xr:rcvr-rtt=all:10000 stat-summary=loss,dup,jitt,TTL voip-metrics\r\n"
-	"m=audio 7076 RTP/AVPF 96 97 98 0 8 101 99\r\na=rtpmap:96 opus/48000/2\r\na=fmtp:96 useinbandfec=1\r\n"
-	"a=rtpmap:97 speex/16000\r\na=fmtp:97 vbr=on\r\na=rtpmap:98 speex/8000\r\na=rtpmap:101 telephone-event/48000\r\n"
-	"a=rtpmap:99 telephone-event/8000\r\na=rtcp:7099\r\na=rtcp-fb:* trr-int 1000\r\n"
-	"m=video 9078 RTP/AVPF 96\r\na=rtpmap:96 VP8/90000\r\n";
+    "v=0\r\no=1001 3747 2033 IN IP6 2001:db8::7\r\ns=Talk\r\nc=IN IP6 2001:db8::7\r\nt=0 0\r\n"
+    "a=rtcp-xr:rcvr-rtt=all:10000 stat-summary=loss,dup,jitt,TTL voip-metrics\r\n"
+    "m=audio 7076 RTP/AVPF 96 97 98 0 8 101 99\r\na=rtpmap:96 opus/48000/2\r\na=fmtp:96 "
+    "useinbandfec=1\r\n"
+    "a=rtpmap:97 speex/16000\r\na=fmtp:97 vbr=on\r\na=rtpmap:98 speex/8000\r\na=rtpmap:101 "
+    "telephone-event/48000\r\n"
+    "a=rtpmap:99 telephone-event/8000\r\na=rtcp:7099\r\na=rtcp-fb:* trr-int 1000\r\n"
+    "m=video 9078 RTP/AVPF 96\r\na=rtpmap:96 VP8/90000\r\n";
 
 static const char carrier_t38_last[] =
 	HEAD "m=audio 4000 RTP/AVP 18 0\r\nm=image 4002 udptl t38\r\na=T38FaxVersion:0\r\n";
@@ -135,8 +148,10 @@ test_yealink(void **unused)
 	assert_int_equal(st.now.ptime_ms, 20);
 	assert_addr(&st.now.rtp, "10.2.1.15:11796");
 	assert_addr(&st.now.rtcp, "10.2.1.15:11797");
-	assert_string_equal(out, "v=0\r\no=- 77 1 IN IP4 198.51.100.1\r\ns=-\r\nc=IN IP4 198.51.100.1\r\nt=0 0\r\n"
-	    "m=audio 10000 RTP/AVP 0 101\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:101 telephone-event/8000\r\n"
+	assert_string_equal(out,
+	    "v=0\r\no=- 77 1 IN IP4 198.51.100.1\r\ns=-\r\nc=IN IP4 198.51.100.1\r\nt=0 0\r\n"
+	    "m=audio 10000 RTP/AVP 0 101\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:101 "
+	    "telephone-event/8000\r\n"
 	    "a=fmtp:101 0-16\r\na=ptime:20\r\na=sendrecv\r\n");
 	assert_true(sdp_may_send(&st.now) && sdp_may_receive(&st.now));
 }
@@ -191,11 +206,14 @@ test_srtp(void **unused)
 	assert_int_equal(parsed.nmedia, 2);
 
 	sdp_state_init(&st, 1);
-	assert_string_equal(refused(&st, HEAD "m=audio 4000 RTP/SAVP 0\r\na=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:x\r\n"),
+	assert_string_equal(refused(&st,
+	                        HEAD "m=audio 4000 RTP/SAVP 0\r\na=crypto:1 "
+	                             "AES_CM_128_HMAC_SHA1_80 inline:x\r\n"),
 	    "SRTP is required but not supported");
 	refused(&st, HEAD "m=audio 4000 UDP/TLS/RTP/SAVPF 0\r\n");
 	/* Opportunistic: a=crypto in AVP. */
-	exchange(&st, HEAD "m=audio 4000 RTP/AVP 0\r\na=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:x\r\n", NULL);
+	exchange(&st,
+	    HEAD "m=audio 4000 RTP/AVP 0\r\na=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:x\r\n", NULL);
 	assert_lacks("crypto");
 	good(snom_srtp_optional);
 	assert_int_equal(parsed.media[0].ncrypto, 1);
@@ -225,17 +243,26 @@ test_holds(void **unused)
 		enum media_direction	 far;
 		const char		*ours;
 	} rows[] = {
-		{ HEAD "m=audio 4000 RTP/AVP 0\r\na=sendonly\r\n", MEDIA_SENDONLY, "a=recvonly\r\n" },
-		{ HEAD "m=audio 4000 RTP/AVP 0\r\na=inactive\r\n", MEDIA_INACTIVE, "a=inactive\r\n" },
-		{ HEAD "m=audio 4000 RTP/AVP 0\r\na=recvonly\r\n", MEDIA_RECVONLY, "a=sendonly\r\n" },
-		{ HEAD "a=sendonly\r\nm=audio 4000 RTP/AVP 0\r\n", MEDIA_SENDONLY, "a=recvonly\r\n" },
-		{ HEAD "a=inactive\r\nm=audio 4000 RTP/AVP 0\r\na=sendrecv\r\n", MEDIA_SENDRECV, "a=sendrecv\r\n" },
-		{ HEAD "m=audio 4000 RTP/AVP 0\r\nc=IN IP4 0.0.0.0\r\n", MEDIA_SENDONLY, "a=recvonly\r\n" },
-		{ HEAD "m=audio 4000 RTP/AVP 0\r\nc=IN IP4 0.0.0.0\r\na=recvonly\r\n", MEDIA_INACTIVE, "a=inactive\r\n" },
-		{ "v=0\r\no=- 1 1 IN IP4 h\r\ns=-\r\nc=IN IP4 0.0.0.0\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\na=sendrecv\r\n",
-			MEDIA_SENDONLY, "a=recvonly\r\n" },
-		{ "v=0\r\no=- 1 1 IN IP6 h\r\ns=-\r\nc=IN IP6 ::\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\n", MEDIA_SENDONLY,
-			"a=recvonly\r\n" },
+		{ HEAD "m=audio 4000 RTP/AVP 0\r\na=sendonly\r\n", MEDIA_SENDONLY,
+		    "a=recvonly\r\n" },
+		{ HEAD "m=audio 4000 RTP/AVP 0\r\na=inactive\r\n", MEDIA_INACTIVE,
+		    "a=inactive\r\n" },
+		{ HEAD "m=audio 4000 RTP/AVP 0\r\na=recvonly\r\n", MEDIA_RECVONLY,
+		    "a=sendonly\r\n" },
+		{ HEAD "a=sendonly\r\nm=audio 4000 RTP/AVP 0\r\n", MEDIA_SENDONLY,
+		    "a=recvonly\r\n" },
+		{ HEAD "a=inactive\r\nm=audio 4000 RTP/AVP 0\r\na=sendrecv\r\n", MEDIA_SENDRECV,
+		    "a=sendrecv\r\n" },
+		{ HEAD "m=audio 4000 RTP/AVP 0\r\nc=IN IP4 0.0.0.0\r\n", MEDIA_SENDONLY,
+		    "a=recvonly\r\n" },
+		{ HEAD "m=audio 4000 RTP/AVP 0\r\nc=IN IP4 0.0.0.0\r\na=recvonly\r\n",
+		    MEDIA_INACTIVE, "a=inactive\r\n" },
+		{ "v=0\r\no=- 1 1 IN IP4 h\r\ns=-\r\nc=IN IP4 0.0.0.0\r\nt=0 0\r\nm=audio 4000 "
+		  "RTP/AVP 0\r\na=sendrecv\r\n",
+		    MEDIA_SENDONLY, "a=recvonly\r\n" },
+		{ "v=0\r\no=- 1 1 IN IP6 h\r\ns=-\r\nc=IN IP6 ::\r\nt=0 0\r\nm=audio 4000 RTP/AVP "
+		  "0\r\n",
+		    MEDIA_SENDONLY, "a=recvonly\r\n" },
 	};
 	struct sdp_state st;
 	uint64_t version;
@@ -248,8 +275,10 @@ test_holds(void **unused)
 		exchange(&st, rows[i].offer, NULL);
 		assert_has(rows[i].ours);
 		assert_int_equal(st.now.far_dir, rows[i].far);
-		assert_int_equal(sdp_may_send(&st.now), rows[i].far == MEDIA_SENDRECV || rows[i].far == MEDIA_RECVONLY);
-		assert_int_equal(sdp_may_receive(&st.now), rows[i].far == MEDIA_SENDRECV || rows[i].far == MEDIA_SENDONLY);
+		assert_int_equal(sdp_may_send(&st.now),
+		    rows[i].far == MEDIA_SENDRECV || rows[i].far == MEDIA_RECVONLY);
+		assert_int_equal(sdp_may_receive(&st.now),
+		    rows[i].far == MEDIA_SENDRECV || rows[i].far == MEDIA_SENDONLY);
 		assert_true(st.version > version);
 		version = st.version;
 		exchange(&st, yealink, NULL);
@@ -299,20 +328,27 @@ test_our_offer(void **unused)
 	assert_true(sdp_rx_is_event(&st.now, 101));
 	assert_false(sdp_may_send(&st.now));
 	/* An early answer, then another. */
-	assert_int_equal(sdp_take_answer(&st, good(HEAD "m=audio 4000 RTP/AVP 8 96\r\na=rtpmap:96 telephone-event/8000\r\n"),
-	    &reason), 0);
+	assert_int_equal(sdp_take_answer(&st,
+	                     good(HEAD "m=audio 4000 RTP/AVP 8 96\r\na=rtpmap:96 "
+	                               "telephone-event/8000\r\n"),
+	                     &reason),
+	    0);
 	assert_int_equal(st.now.codec, SDP_CODEC_PCMA);
 	assert_int_equal(st.now.te_tx, 96);
 	assert_int_equal(st.now.te_rx, 101);
 	assert_int_equal(sdp_rx_codec(&st.now, 0), SDP_CODEC_PCMU);
-	assert_int_equal(sdp_take_answer(&st, good(HEAD "m=audio 4002 RTP/AVP 0 101\r\na=rtcp-mux\r\n"
-	    "a=rtpmap:101 telephone-event/8000\r\n"), &reason), 0);
+	assert_int_equal(sdp_take_answer(&st,
+	                     good(HEAD "m=audio 4002 RTP/AVP 0 101\r\na=rtcp-mux\r\n"
+	                               "a=rtpmap:101 telephone-event/8000\r\n"),
+	                     &reason),
+	    0);
 	assert_int_equal(st.now.codec, SDP_CODEC_PCMU);
 	assert_true(st.now.rtcp_mux);
 	assert_addr(&st.now.rtcp, "192.0.2.9:4002");
 	/* Refused, and the old one stays. */
 	assert_int_equal(sdp_take_answer(&st, good(HEAD "m=audio 0 RTP/AVP 0\r\n"), &reason), 488);
-	assert_int_equal(sdp_take_answer(&st, good(HEAD "m=audio 4000 RTP/AVP 18\r\n"), &reason), 488);
+	assert_int_equal(sdp_take_answer(&st, good(HEAD "m=audio 4000 RTP/AVP 18\r\n"), &reason),
+	    488);
 	assert_int_equal(sdp_take_answer(&st, good(HEAD), &reason), 488);
 	assert_int_equal(st.now.codec, SDP_CODEC_PCMU);
 	/* The other leg's order. */
@@ -324,7 +360,9 @@ test_our_offer(void **unused)
 	local.hold = true;
 	assert_true(sdp_make_offer(&st, &local, &like, out, sizeof(out)) > 0);
 	assert_has("a=sendonly\r\n");
-	assert_int_equal(sdp_take_answer(&st, good(HEAD "m=audio 4000 RTP/AVP 8\r\na=sendrecv\r\n"), &reason), 0);
+	assert_int_equal(sdp_take_answer(&st, good(HEAD "m=audio 4000 RTP/AVP 8\r\na=sendrecv\r\n"),
+	                     &reason),
+	    0);
 	assert_int_equal(st.now.far_dir, MEDIA_RECVONLY);
 	assert_int_equal(st.now.our_dir, MEDIA_SENDONLY);
 }
@@ -337,12 +375,17 @@ test_reoffer_keeps_lines_and_numbers(void **unused)
 
 	(void)unused;
 	sdp_state_init(&st, 5);
-	exchange(&st, HEAD "m=video 4100 RTP/AVP 31\r\nm=audio 4000 RTP/AVP 100 8 101\r\na=rtpmap:100 telephone-event/8000\r\n"
-	    "a=rtpmap:101 PCMU/8000/1\r\nm=application 4200 UDP/DTLS/SCTP webrtc-datachannel\r\n", NULL);
+	exchange(&st,
+	    HEAD
+	    "m=video 4100 RTP/AVP 31\r\nm=audio 4000 RTP/AVP 100 8 101\r\na=rtpmap:100 "
+	    "telephone-event/8000\r\n"
+	    "a=rtpmap:101 PCMU/8000/1\r\nm=application 4200 UDP/DTLS/SCTP webrtc-datachannel\r\n",
+	    NULL);
 	assert_has("m=video 0 RTP/AVP 31\r\nm=audio 10000 RTP/AVP 8 100\r\n");
 	assert_has("m=application 0 UDP/DTLS/SCTP webrtc-datachannel\r\n");
 	assert_true(sdp_make_offer(&st, &local, NULL, out, sizeof(out)) > 0);
-	assert_has("m=video 0 RTP/AVP 31\r\nm=audio 10000 RTP/AVP 8 101 100\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:101 PCMU/8000\r\n");
+	assert_has("m=video 0 RTP/AVP 31\r\nm=audio 10000 RTP/AVP 8 101 100\r\na=rtpmap:8 "
+	           "PCMA/8000\r\na=rtpmap:101 PCMU/8000\r\n");
 	/* One number never stands for two things. */
 	sdp_state_init(&st, 5);
 	exchange(&st, HEAD "m=audio 4000 RTP/AVP 101\r\na=rtpmap:101 PCMU/8000\r\n", NULL);
@@ -383,7 +426,8 @@ test_refused(void **unused)
 
 	(void)unused;
 	sdp_state_init(&st, 5);
-	assert_string_equal(refused(&st, HEAD "m=audio 4000 RTP/AVP 18 9\r\n"), "no codec in common");
+	assert_string_equal(refused(&st, HEAD "m=audio 4000 RTP/AVP 18 9\r\n"),
+	    "no codec in common");
 	refused(&st, HEAD "m=audio 4000 RTP/AVP 0\r\na=rtpmap:0 PCMU/16000\r\n");
 	refused(&st, HEAD "m=audio 4000 TCP/RTP/AVP 0\r\n");
 	refused(&st, "v=0\r\no=- 1 1 IN IP4 h\r\ns=-\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\n");
@@ -422,7 +466,9 @@ test_parse_errors(void **unused)
 		strcat(many, "m=audio 4000 RTP/AVP 0\r\n");
 	assert_string_equal(bad(many), "too many m= lines");
 	assert_int_equal(sdp_parse(&parsed, (const uint8_t *)"v=0\r\no=\0", 8, &err), -EINVAL);
-	assert_int_equal(sdp_parse(&parsed, (const uint8_t *)HEAD "m=audio", strlen(HEAD "m=audio"), &err), -EINVAL);
+	assert_int_equal(sdp_parse(&parsed, (const uint8_t *)HEAD "m=audio", strlen(HEAD "m=audio"),
+	                     &err),
+	    -EINVAL);
 	assert_int_equal(err.line, 6);
 }
 
@@ -432,9 +478,12 @@ test_odd_but_taken(void **unused)
 	const struct sdp_media *m;
 
 	(void)unused;
-	good("v=0\r\no=- 99999999999999999999999 x IN IP4 not.an.address\r\ns=\xff\xfe\r\nc=IN IP4 192.0.2.1/127\r\nt=0 0\r\nb=AS:64\r\n"
-	    "k=x\r\nz=?\r\na=ptime:30\r\nm=audio 4000/2 RTP/AVP 0 101 0\r\na=rtpmap:101\r\na=rtpmap:200 X/8000\r\na=rtpmap:0 PCMU\r\n"
-	    "a=fmtp:\r\na=fmtp:101  0-15\r\na=ptime:20.0\r\na=rtcp:0\r\na=rtcp:5001 IN IP4 192.0.2.2\r\na=\r\na=:\r\n\r\n");
+	good("v=0\r\no=- 99999999999999999999999 x IN IP4 not.an.address\r\ns=\xff\xfe\r\nc=IN IP4 "
+	     "192.0.2.1/127\r\nt=0 0\r\nb=AS:64\r\n"
+	     "k=x\r\nz=?\r\na=ptime:30\r\nm=audio 4000/2 RTP/AVP 0 101 "
+	     "0\r\na=rtpmap:101\r\na=rtpmap:200 X/8000\r\na=rtpmap:0 PCMU\r\n"
+	     "a=fmtp:\r\na=fmtp:101  0-15\r\na=ptime:20.0\r\na=rtcp:0\r\na=rtcp:5001 IN IP4 "
+	     "192.0.2.2\r\na=\r\na=:\r\n\r\n");
 	m = &parsed.media[0];
 	assert_int_equal(parsed.origin_id, 0);
 	assert_int_equal(m->nfmts, 2);
