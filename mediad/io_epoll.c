@@ -52,6 +52,7 @@ struct io {
 	struct mmsghdr		 in[BATCH];
 	struct iovec		 in_iov[BATCH];
 	union addr		 in_from[BATCH];
+	bool			 names;		/* in[] asks for addresses */
 	int			 nready;	/* events[] from the last wait, not read yet */
 	struct epoll_event	 events[EVENTS];
 	uint8_t			 room[BATCH][IO_HEADROOM + IO_PACKET_MAX];
@@ -269,6 +270,19 @@ io_send(struct io *io, struct io_port *port, const union addr *to, const uint8_t
 	io->nout++;
 }
 
+/* Whether the kernel is to say who a packet is from: a connected port knows. */
+static void
+want_names(struct io *io, bool names)
+{
+	if (!names && !io->names)	/* the usual case; the lengths are in and out */
+		return;
+	for (unsigned i = 0; i < BATCH; i++) {
+		io->in[i].msg_hdr.msg_name = names ? &io->in_from[i] : NULL;
+		io->in[i].msg_hdr.msg_namelen = names ? sizeof(io->in_from[i]) : 0;
+	}
+	io->names = names;
+}
+
 /* Reads a ready port until it is empty; ET tells of the next packet only then. */
 static unsigned
 drain(struct io *io, struct io_port *port, uint64_t now_us)
@@ -278,11 +292,7 @@ drain(struct io *io, struct io_port *port, uint64_t now_us)
 	int i, n;
 
 	do {
-		for (i = 0; i < BATCH; i++) {
-			io->in[i].msg_hdr.msg_name = port->connected ? NULL : &io->in_from[i];
-			io->in[i].msg_hdr.msg_namelen = port->connected ? 0
-			                                                : sizeof(io->in_from[i]);
-		}
+		want_names(io, !port->connected);
 		n = recvmmsg(port->fd, io->in, BATCH, MSG_DONTWAIT, NULL);
 		if (n == -1) {
 			if (errno == EAGAIN || errno == EINTR)

@@ -43,6 +43,7 @@ struct mediad {
 	unsigned		 nclosed;
 	struct log_bucket	 bucket;
 	uint64_t		 plays_failed, ports_exhausted;
+	uint64_t		 strangers_told, flood_told;	/* in the log, of the gauges */
 };
 
 /* from_featured.c: a message of featured; the hello went both ways (sends what lives here). */

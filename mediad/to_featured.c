@@ -179,9 +179,26 @@ sum(const struct mediad *m, size_t off)
 	return total;
 }
 
+/* What came from whom it should not, once every few seconds: packets are too many for lines. */
+static void
+tell_refused(struct mediad *m)
+{
+	uint64_t strangers = SUM(strangers), flood = SUM(flooded);
+
+	if (strangers > m->strangers_told)
+		log_warning("RTP from strangers refused",
+		    kv_u("packets", strangers - m->strangers_told));
+	if (flood > m->flood_told)
+		log_warning("RTP over the rate limit dropped",
+		    kv_u("packets", flood - m->flood_told));
+	m->strangers_told = strangers;
+	m->flood_told = flood;
+}
+
 void
 to_featured_gauges(struct mediad *m)
 {
+	tell_refused(m);
 	gauge(m, "media_sessions", false, HASH_COUNT(m->sessions));
 	gauge(m, "media_ports_used", false, port_line_used(m->ports));
 	gauge(m, "media_ports_total", false, port_line_total(m->ports));

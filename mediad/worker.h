@@ -119,7 +119,6 @@ struct worker {
 	struct worker_counts	 counts;
 	/* the thread's own; copied to counts */
 	uint64_t		 invalid, dropped, strangers, flooded, late;
-	uint64_t		 strangers_told;
 	uint8_t			 packet[IO_HEADROOM + 1024];	/* of our own making */
 };
 
