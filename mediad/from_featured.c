@@ -200,6 +200,10 @@ from_featured(void *arg, struct ipc_peer *peer, const struct ipc_msg *msg)
 			do_stats(m, peer, b->media_stats_get.session,
 			    msg->flags & IPC_REQUEST ? msg->id : 0);
 			break;
+		case MSG_media_mark:
+			ipc_send(peer, MSG_media_marked,
+			    &(struct msg_media_marked){ .session = b->media_mark.session });
+			break;
 		case MSG_reload:
 			do_reload(m, peer, msg->flags & IPC_REQUEST ? msg->id : 0);
 			break;

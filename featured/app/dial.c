@@ -73,9 +73,8 @@ answered(struct core *core, struct call *call, struct leg *leg, const struct leg
 		leg_answer(core, caller, leg);
 		return;
 	}
-	/* Nothing is owed to the caller, so nothing proves that mediad has this answer; the copy
-	 * stays until the end. */
-	leg_event(core, leg, LEV_settled, NULL);
+	/* The caller is owed no SDP that would prove that mediad has this answer. */
+	session_want(core, leg, WANT_MARK, leg->r.like);
 }
 
 static void

@@ -25,7 +25,7 @@ answered(struct core *core, struct call *call, struct leg *leg)
 	call->r.caller = leg->r.id;
 	call_timer(core, call, TIMER_RING, 0);
 	branch_cancel(core, call, leg, 26);
-	leg_event(core, leg, LEV_settled, NULL);
+	session_want(core, leg, WANT_MARK, leg->r.like);
 	call_set_state(core, call, CALL_CALLING);
 	call_route(core, call);
 	call_step(core, call, 0);

@@ -182,6 +182,9 @@ core_mediad(struct core *core, uint16_t type, const void *body)
 	case MSG_media_sdp:
 		session_got_sdp(core, body);
 		return true;
+	case MSG_media_marked:
+		session_got_marked(core, body);
+		return true;
 	case MSG_media_failed:
 		session_got_failed(core, body);
 		return true;

@@ -291,6 +291,7 @@ do_take_sdp(struct core *core, struct leg *leg, const struct leg_arg *arg)
 	case WANT_NONE:
 	case WANT_DIAL:
 	case WANT_PROGRESS:
+	case WANT_MARK:
 		break;
 	}
 }

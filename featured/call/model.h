@@ -66,6 +66,7 @@ enum leg_want {
 	WANT_ANSWER,   /* leg_answer */
 	WANT_REANSWER, /* leg_reanswer */
 	WANT_REINVITE, /* leg_reinvite */
+	WANT_MARK,     /* none: only to hear that mediad has taken what came before */
 };
 
 enum leg_session {

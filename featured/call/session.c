@@ -88,6 +88,7 @@ wants_offer(const struct leg *leg)
 		return leg->r.reoffer_late;
 	case WANT_NONE:
 	case WANT_PROGRESS:
+	case WANT_MARK:
 		break;
 	}
 	return false;
@@ -103,7 +104,9 @@ ask(struct core *core, struct leg *leg)
 		.flags = late ? MEDIA_FLAG_LATE : MEDIA_FLAG_NONE };
 
 	str_copy(m.far, sizeof(m.far), leg->r.far);
-	if (wants_offer(leg))
+	if (leg->r.want == WANT_MARK)
+		TELL(core, leg, media_mark);
+	else if (wants_offer(leg))
 		core_to_mediad(core, leg, MSG_media_make_offer, &m);
 	else
 		TELL(core, leg, media_make_answer, .like = leg->r.like);
@@ -228,6 +231,21 @@ session_got_sdp(struct core *core, const struct msg_media_sdp *m)
 }
 
 void
+session_got_marked(struct core *core, const struct msg_media_marked *m)
+{
+	struct leg *leg = leg_find(core, m->session);
+
+	if (leg == NULL || leg->owed == 0)
+		return;
+	/* As with SDP: only the answer to the last wish counts. */
+	if (--leg->owed > 0 || leg->r.want != WANT_MARK)
+		return;
+	leg->r.want = WANT_NONE;
+	leg_dirty(core, leg);
+	proven(core, leg->call, leg->want_seq);
+}
+
+void
 session_got_failed(struct core *core, const struct msg_media_failed *m)
 {
 	struct leg *leg = leg_find(core, m->session);
@@ -338,7 +356,7 @@ session_overdue(struct core *core, struct call *call)
 
 	TAILQ_FOREACH(leg, &call->legs, next)
 	{
-		if (leg->r.want == WANT_NONE)
+		if (leg->r.want == WANT_NONE || leg->r.want == WANT_MARK)
 			continue;
 		limit = leg->r.want == WANT_ANSWER || leg_is_up(leg) ? WANT_UP_MS : WANT_MS;
 		waited = core->mono_ms - leg->r.want_mono_ms;

@@ -28,6 +28,7 @@ void session_drop_copy(struct leg *leg);
 
 /* Messages of mediad. */
 void session_got_sdp(struct core *core, const struct msg_media_sdp *m);
+void session_got_marked(struct core *core, const struct msg_media_marked *m);
 void session_got_failed(struct core *core, const struct msg_media_failed *m);
 void session_got_closed(struct core *core, const struct msg_media_closed *m);
 

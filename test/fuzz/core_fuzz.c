@@ -49,9 +49,9 @@ struct fuzz {
 static const uint16_t sip_types[] = { MSG_leg_offered, MSG_leg_ringing, MSG_leg_answered,
 	MSG_leg_acked, MSG_leg_gone, MSG_leg_reoffer, MSG_leg_reinvited, MSG_leg_refresh,
 	MSG_leg_info, MSG_sync_begin, MSG_sync_leg, MSG_sync_end };
-static const uint16_t media_types[] = { MSG_media_sdp, MSG_media_failed, MSG_media_played,
-	MSG_media_dtmf, MSG_media_silent, MSG_media_closed, MSG_sync_begin, MSG_sync_session,
-	MSG_sync_end };
+static const uint16_t media_types[] = { MSG_media_sdp, MSG_media_failed, MSG_media_marked,
+	MSG_media_played, MSG_media_dtmf, MSG_media_silent, MSG_media_closed, MSG_sync_begin,
+	MSG_sync_session, MSG_sync_end };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -253,7 +253,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (int i = 0; i < STEPS_MAX && in.n > 0; i++)
 		step(f, &in);
 	core_free(&f->core);
-	for (const char *const *name = (const char *const[]){ "calls", "legs", "dials", "counts", NULL };
+	for (const char *const *name =
+	         (const char *const[]){ "calls", "legs", "dials", "counts", NULL };
 	     *name != NULL; name++) {
 		snprintf(command, sizeof(command), "%s/%s.ckpt", f->dir, *name);
 		unlink(command);

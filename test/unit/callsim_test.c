@@ -47,7 +47,7 @@ struct sip_leg {
 	uint64_t id;
 	uint8_t state;   /* enum sip_leg_state, 0 free */
 	uint16_t status; /* last 1xx */
-	bool incoming;
+	bool caller;
 	bool offer_due;  /* leg_offered is kept until leg_taken or a refusal */
 	bool answer_due; /* leg_answered until leg_settled */
 	uint16_t gone_status;
@@ -236,7 +236,8 @@ sipd_does(struct game *g, uint16_t type, const void *body)
 
 	if (type == MSG_leg_dial) {
 		if (leg == NULL)
-			sip_leg_new(g, id, SIP_LEG_DIALING);
+			sip_leg_new(g, id, SIP_LEG_DIALING)->caller =
+			    strcmp(((const struct msg_leg_dial *)body)->to_user, "1001") == 0;
 		return;
 	}
 	if (leg == NULL)
@@ -379,6 +380,9 @@ mediad_does(struct game *g, uint16_t type, const void *body)
 		break;
 	case MSG_media_connect:
 		connects(g, id, ((const struct msg_media_connect *)body)->b);
+		break;
+	case MSG_media_mark:
+		FROM_MEDIAD(g, media_marked, .session = id);
 		break;
 	case MSG_media_close:
 		if (s != NULL)
@@ -684,12 +688,37 @@ phone_does(struct game *g)
 	}
 }
 
+/* The API has 1001 rung, then 1002. */
+static void
+new_api_call(struct game *g)
+{
+	const char *reason;
+	struct uuid call;
+	uint64_t id;
+	uint16_t r;
+
+	core_begin(g->core, g->mono_ms, REAL + g->mono_ms);
+	r = core_call_start(g->core, "1001", "1002", &call, &reason);
+	core_end(g->core);
+	flush(g);
+	if (r != 0)
+		return;
+	memcpy(&id, call.b + 8, sizeof(id));
+	hear(g, id);
+	g->invites++;
+}
+
 static void
 new_invite(struct game *g)
 {
-	struct sip_leg *leg = sip_leg_new(g, id_u64(), SIP_LEG_OFFERED);
+	struct sip_leg *leg;
 
-	leg->incoming = leg->offer_due = true;
+	if (chance(g, 3) == 0) {
+		new_api_call(g);
+		return;
+	}
+	leg = sip_leg_new(g, id_u64(), SIP_LEG_OFFERED);
+	leg->caller = leg->offer_due = true;
 	g->invites++;
 	tell_offered(g, leg);
 }
@@ -725,8 +754,8 @@ check_pairs(struct game *g)
 
 	for (size_t i = 0; i < LEGS_MAX; i++)
 		if (g->legs[i].state == SIP_LEG_UP) {
-			in += g->legs[i].incoming;
-			out += !g->legs[i].incoming;
+			in += g->legs[i].caller;
+			out += !g->legs[i].caller;
 		}
 	if (in != out)
 		fail(g, "somebody was left in a call alone");
@@ -808,13 +837,17 @@ play(struct game *g)
 static void
 come_to_rest(struct game *g)
 {
-	for (size_t i = 0; i < LEGS_MAX; i++)
-		if (g->legs[i].state == SIP_LEG_DIALING || g->legs[i].state == SIP_LEG_RINGING) {
-			g->legs[i].state = SIP_LEG_UP;
-			g->legs[i].answer_due = true;
-			tell_answered(g, &g->legs[i]);
+	/* Twice: who answers the API has another one rung. */
+	for (size_t i = 0; i < 2 * LEGS_MAX; i++) {
+		struct sip_leg *leg = &g->legs[i % LEGS_MAX];
+
+		if (leg->state == SIP_LEG_DIALING || leg->state == SIP_LEG_RINGING) {
+			leg->state = SIP_LEG_UP;
+			leg->answer_due = true;
+			tell_answered(g, leg);
 			settle(g);
 		}
+	}
 	settle(g);
 	check_pairs(g);
 	if (g->patient && g->contacts == 1)
