@@ -32,6 +32,7 @@
 #include "common/ipc/peer.h"
 #include "mediad/rtcp.h"
 #include "mediad/rtp.h"
+#include "test/unit/free_ports.h"
 
 #define SEEN_MAX	4096
 #define WAIT_MS		20000	/* for what must come: the machine may be busy */
@@ -187,7 +188,7 @@ setup(void **state)
 	(void)state;
 	memset(&fx, 0, sizeof(fx));
 	fx.seen = calloc(SEEN_MAX, sizeof(*fx.seen));
-	fx.base = 12000 + (unsigned)getpid() % 500 * 40; /* below what the kernel gives out */
+	fx.base = free_ports(40);
 	n = readlink("/proc/self/exe", fx.bin, sizeof(fx.bin) - 32);
 	assert_true(n > 0);
 	fx.bin[n] = '\0';

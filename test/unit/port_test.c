@@ -17,6 +17,7 @@
 
 #include "mediad/port.h"
 #include "mediad/queue.h"
+#include "test/unit/free_ports.h"
 #include "test/unit/oom.h"
 
 static uint16_t first;
@@ -160,6 +161,6 @@ main(void)
 		cmocka_unit_test(memory_may_run_out),
 	};
 
-	first = (uint16_t)(12000 + getpid() % 1000 * 20);
+	first = (uint16_t)free_ports(24);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
