@@ -94,13 +94,12 @@ port_free() {	# nothing listens on it, TCP or UDP
 	! ss -Hlntu "( sport = :$1 )" 2>/dev/null | grep -q .
 }
 
-# A base for test/stack --port-base: base, base + 80 and the RTP range are free, and no other test has just taken it.
+# A base for test/stack --port-base, below the ports that the kernel gives to clients: base, base + 80 and the RTP range are free, and no other test has just taken it.
 port_base() {
 	local base lock
 	mkdir -m 1777 /tmp/warden-ports 2>/dev/null
-	for _ in $(seq 200); do
-		base=$((20000 + RANDOM % 6 * 6000))
-		base=$((base > 50000 ? 20000 : base))
+	for _ in $(seq 600); do
+		base=$((20000 + RANDOM % 2 * 6000))
 		lock=/tmp/warden-ports/$base
 		if (set -C && echo "$$" >"$lock") 2>/dev/null || take_stale "$lock"; then
 			if port_free "$base" && port_free $((base + 80)) && port_free $((base + 1000)); then
