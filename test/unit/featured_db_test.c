@@ -41,10 +41,10 @@ static struct settings settings;
 static sd_event *event;
 static char state[300];
 
-/* Runs the loop until done, at most 20 s. */
+/* Runs the loop until done, at most 90 s. */
 #define RUN_UNTIL(done)                                                                            \
 	do {                                                                                       \
-		uint64_t until_ = clock_mono_ms() + 20000;                                         \
+		uint64_t until_ = clock_mono_ms() + 90000;                                         \
 		while (!(done)) {                                                                  \
 			sd_event_run(event, 50000);                                                \
 			assert_true(clock_mono_ms() < until_);                                     \
@@ -172,7 +172,8 @@ statements(void **unused)
 	RUN_UNTIL(h.n == 102);
 	assert_int_equal(db_exec(db, "SELECT pg_sleep(60)", 0, NULL, on_answer, &h), 0);
 	assert_int_equal(db_exec(db, "SELECT 'after'", 0, NULL, on_answer, &h), 0);
-	sd_event_run(event, 100000);
+	for (int i = 0; i < 20; i++)
+		sd_event_run(event, 10000);
 	pg_stop(&pg);
 	RUN_UNTIL(h.n == 103);
 	assert_int_equal(h.retry, 1);
