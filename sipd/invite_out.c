@@ -25,10 +25,15 @@ static const struct ipc_view no_sdp = { (const uint8_t *)"", 0 };
 
 /* What may stand in a user part unescaped, besides what url_escape() lets through anyway. */
 static void
-print_uri(char *out, size_t size, const char *user, const char *domain)
+print_uri(const struct leg *leg, char *out, size_t size, const char *user, const char *domain)
 {
-	char escaped[3 * 64 + 1];
+	char escaped[3 * 64 + 1], ours[64];
 
+	/* A user without a domain is one of ours. */
+	if (domain[0] == '\0' && user[0] != '\0' && leg->bind != NULL) {
+		str_format(ours, sizeof(ours), strchr(leg->bind, ':') != NULL ? "[%s]" : "%s", leg->bind);
+		domain = ours;
+	}
 	url_escape(escaped, user, "\"<>@;?:/ \\");
 	str_format(out, size, "sip:%s%s%s", escaped, escaped[0] != '\0' ? "@" : "",
 	    domain[0] != '\0' ? domain : "anonymous.invalid");
@@ -86,12 +91,12 @@ fill_ids(struct leg *leg, const struct msg_leg_dial *m)
 	id_text(tag, DIALOG_TAG_LEN);
 	id_text(call_id, CALL_ID_LEN);
 	print_name(name, sizeof(name), m->from_name);
-	print_uri(uri, sizeof(uri), m->from_user, m->from_domain);
+	print_uri(leg, uri, sizeof(uri), m->from_user, m->from_domain);
 	str_format(text, sizeof(text), "%s<%s>;tag=%s", name, uri, tag);
 	free(id->next_hop);
 	id->next_hop = mem_strdup(hop);
 	id->local = mem_strdup(text);
-	print_uri(uri, sizeof(uri), m->to_user, m->to_domain);
+	print_uri(leg, uri, sizeof(uri), m->to_user, m->to_domain);
 	str_format(text, sizeof(text), "<%s>", uri);
 	id->remote = mem_strdup(text);
 	id->call_id = mem_strdup(call_id);

@@ -103,8 +103,7 @@ struct leg {
 	struct blob	 event;		/* SDP of leg_answered or leg_reoffer until settled or reanswered; of our re-INVITE */
 	uint64_t	 answered_ms;
 	char		*user_agent;	/* for leg_answered, until settled */
-	struct blob	 acked;		/* of a leg_acked that could not be told */
-	bool		 acked_untold;
+	struct blob	 acked;		/* what the ACK answered to a late offer; told at each reconnection until the next offer */
 	uint16_t	 reinvited_untold; /* status of a leg_reinvited that could not be told */
 
 	/* Timer: the earliest of these (monotonic ms, 0 none). */

@@ -88,6 +88,7 @@ reoffer(struct leg *leg, nta_incoming_t *irq, enum leg_open open, const struct i
 	leg->late = sdp->len == 0;
 	leg->reanswered = false;
 	leg->serial++;
+	blob_free(&leg->acked);
 	blob_set(&leg->event, sdp->p, sdp->len);
 	leg->give_up_at = clock_mono_ms() + ANSWER_MS;
 	leg_timer(leg);
@@ -305,6 +306,7 @@ static void
 start(struct leg *leg)
 {
 	leg->open = OPEN_REINVITE_OUT;
+	blob_free(&leg->acked);
 	dialog_new_branch(leg);
 	leg->invite_cseq = ++leg->cseq;
 	checkpoint_open_offer(leg);

@@ -18,10 +18,9 @@ untold(struct leg *leg)
 		tell_answered(leg);
 	if ((leg->open == OPEN_REINVITE_IN || leg->open == OPEN_UPDATE_IN) && leg->irq != NULL && !leg->reanswered)
 		tell_reoffer(leg);
-	if (leg->acked_untold) {
-		v = (struct ipc_view){ leg->acked.len > 0 ? leg->acked.p : (const uint8_t *)"", leg->acked.len };
+	if (leg->acked.len > 0 && leg->phase == PHASE_UP) {
+		v = (struct ipc_view){ leg->acked.p, leg->acked.len };
 		tell_acked(leg, &v);
-		blob_free(&leg->acked);
 	}
 	if (leg->reinvited_untold != 0) {
 		struct blob b = leg->event;

@@ -124,8 +124,8 @@ tell_acked(struct leg *leg, const struct ipc_view *sdp)
 	/* An ACK that answers nothing is sipd's own affair: telling it would wake featured once in each call for nothing. */
 	if (sdp->len == 0)
 		return;
-	leg->acked_untold = sipd.peer == NULL;
-	if (leg->acked_untold)
+	/* Nobody confirms it, so it may be lost with featured. */
+	if (sdp->p != leg->acked.p)
 		blob_set(&leg->acked, sdp->p, sdp->len);
 	ipc_send(sipd.peer, MSG_leg_acked, &m);
 }
