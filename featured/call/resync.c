@@ -205,6 +205,10 @@ resync_session(struct core *core, const struct msg_sync_session *m)
 		    &(struct msg_media_close){ .session = m->session });
 		return;
 	}
+	/* Now, because the call may be gone before sync_end. */
+	if (leg->r.session == SESSION_CLOSING)
+		core_to_mediad(core, leg, MSG_media_close,
+		    &(struct msg_media_close){ .session = m->session });
 	leg->session_named = true;
 	leg->session_play = m->play;
 }
