@@ -90,8 +90,8 @@ wait_for() {
 
 # ---- ports ----------------------------------------------------------------------------------------------------------
 
-port_free() {	# nothing listens on it, TCP or UDP
-	! ss -Hlntu "( sport = :$1 )" 2>/dev/null | grep -q .
+port_free() {	# nothing has it, TCP or UDP, connected or not
+	! ss -Hntu state all exclude time-wait "( sport = :$1 )" 2>/dev/null | grep -q .
 }
 
 # A base for test/stack --port-base, below the ports that the kernel gives to clients: base, base + 80 and the RTP range are free, and no other test has just taken it.
