@@ -322,7 +322,7 @@ session_replay(struct core *core, struct call *call)
 	TAILQ_FOREACH(leg, &call->legs, next)
 	if (leg->r.session == SESSION_LIVE)
 		replay_sdp(core, leg);
-	else if (leg->r.session == SESSION_CLOSING)
+	else if (leg->r.session == SESSION_CLOSING && !leg->session_named)
 		TELL(core, leg, media_close);
 	TAILQ_FOREACH(leg, &call->legs, next)
 	{
