@@ -57,8 +57,7 @@ rx_seq(struct rtp_rx *rx, const struct rtp *r, uint64_t now_us)
 bool
 rtp_rx_packet(struct rtp_rx *rx, const struct rtp *r, uint64_t now_us)
 {
-	uint32_t transit;
-	int32_t d;
+	uint32_t transit, d;
 
 	rx->last_us = now_us;
 	if (!rx->running || r->ssrc != rx->ssrc)
@@ -70,13 +69,13 @@ rtp_rx_packet(struct rtp_rx *rx, const struct rtp *r, uint64_t now_us)
 	rx->octets += r->len;
 
 	transit = us_to_ts(now_us) - r->ts;
-	d = (int32_t)(transit - rx->transit);
+	d = transit - rx->transit;
 	rx->transit = transit;
-	if (d < 0)
-		d = -d;
+	if (d > INT32_MAX)
+		d = 0U - d;
 	/* A timestamp that jumped says nothing about the network. */
-	if (d >= 0 && d < 2 * RTP_CLOCK)
-		rx->jitter += (uint32_t)d - ((rx->jitter + 8) >> 4);
+	if (d < 2 * RTP_CLOCK)
+		rx->jitter += d - ((rx->jitter + 8) >> 4);
 	return true;
 }
 
