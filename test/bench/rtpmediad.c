@@ -91,8 +91,11 @@ start_mediad(struct bench *x, const char *bin, const char *workers)
 		    geteuid() == 0 ? "-u" : NULL, "nobody", NULL);
 		_exit(127);
 	}
-	while (!x->up)
+	while (!x->up) {
 		sd_event_run(x->event, 100000);
+		if (waitpid(x->mediad, NULL, WNOHANG) == x->mediad)
+			load_die("%s does not start", bin);
+	}
 }
 
 static void
