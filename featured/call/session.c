@@ -115,15 +115,28 @@ ask(struct core *core, struct leg *leg)
 	leg->want_seq = core->media_seq;
 }
 
+static void
+connect_legs(struct core *core, struct leg *a, const struct leg *b)
+{
+	core_to_mediad(core, a, MSG_media_connect,
+	    &(struct msg_media_connect){ .a = a->r.id, .b = b->r.id });
+}
+
 void
 session_want(struct core *core, struct leg *leg, enum leg_want want, uint64_t like)
 {
+	bool fresh = leg->r.session != SESSION_LIVE;
+	const struct leg *peer;
+
 	leg->r.want = want;
 	leg->r.like = like;
 	leg->r.want_mono_ms = core->mono_ms;
 	leg->r.session = SESSION_LIVE;
 	leg_dirty(core, leg);
 	ask(core, leg);
+	/* The session of a caller without SDP is made by our offer: joined before, connected now. */
+	if (fresh && leg->r.peer != 0 && (peer = leg_find(core, leg->r.peer)) != NULL)
+		connect_legs(core, leg, peer);
 	if (leg->call->r.due[TIMER_WANT] == 0)
 		call_timer(core, leg->call, TIMER_WANT, WANT_MS);
 }
@@ -136,8 +149,8 @@ session_join(struct core *core, struct leg *a, struct leg *b)
 	session_play_stop(core, a); /* a ring-back tone would go on over the other's voice */
 	leg_dirty(core, a);
 	leg_dirty(core, b);
-	core_to_mediad(core, a, MSG_media_connect,
-	    &(struct msg_media_connect){ .a = a->r.id, .b = b->r.id });
+	if (a->r.session == SESSION_LIVE && b->r.session == SESSION_LIVE)
+		connect_legs(core, a, b);
 }
 
 void
