@@ -215,10 +215,48 @@ dialog_restore(struct leg *leg, uint32_t remote_cseq)
 	return r;
 }
 
+/* "sip:IP:PORT;transport=tcp" of ours as an address. */
+static bool
+hop_address(union addr *a, const char *hop)
+{
+	char text[URI_HOP_LEN];
+	size_t len;
+
+	if (!str_starts(hop, "sip:") || !str_copy(text, sizeof(text), hop + 4))
+		return false;
+	len = strcspn(text, ";");
+	text[len] = '\0';
+	return addr_parse(a, text, 5060) == 0;
+}
+
+/* The target's own address, by TCP. */
+static url_string_t *
+target_by_tcp(const struct leg *leg)
+{
+	static char hop[HEADER_MAX];
+	su_home_t home[1] = { SU_HOME_INIT(home) };
+	url_t *url = url_make(home, leg->id_text.target);
+	bool ok = url != NULL && nat_uri_ok(url);
+
+	if (ok)
+		ok = str_format(hop, sizeof(hop), "sip:%s%s%s;transport=tcp", url->url_host, url->url_port != NULL ? ":" : "",
+		    url->url_port != NULL ? url->url_port : "");
+	su_home_deinit(home);
+	return ok ? URL_STRING_MAKE(hop) : NULL;
+}
+
 url_string_t *
 dialog_hop(const struct leg *leg)
 {
-	return leg->id_text.next_hop[0] != '\0' ? URL_STRING_MAKE(leg->id_text.next_hop) : NULL;
+	const char *hop = leg->id_text.next_hop;
+	union addr to;
+
+	if (hop[0] == '\0')
+		return NULL;
+	if (leg->transport == SIP_TRANSPORT_TCP && leg->id_text.target[0] != '\0' && hop_address(&to, hop) &&
+	    !nat_connected(&to))
+		return target_by_tcp(leg);
+	return URL_STRING_MAKE(hop);
 }
 
 void

@@ -28,7 +28,10 @@ void dialog_refresh_target(struct leg *leg, const sip_t *sip);
 /* Makes the dialog anew from id_text, cseq and the far end's last CSeq, silently. */
 int dialog_restore(struct leg *leg, uint32_t remote_cseq);
 
-/* The URI to send to, or NULL: as target and route say. For nta's route_url. */
+/*
+ * The URI to send to, or NULL: as target and route say. For nta's route_url; valid until the next call. The source of a TCP
+ * connection that is gone is nobody's address: then it is the target's, by TCP.
+ */
 url_string_t *dialog_hop(const struct leg *leg);
 
 /* For nta_outgoing_tcreate()'s tags: the address of ours to send from. */

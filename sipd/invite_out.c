@@ -94,14 +94,16 @@ fill_ids(struct leg *leg, const struct msg_leg_dial *m)
 	print_uri(leg, uri, sizeof(uri), m->from_user, m->from_domain);
 	str_format(text, sizeof(text), "%s<%s>;tag=%s", name, uri, tag);
 	free(id->next_hop);
+	free(id->target);
 	id->next_hop = mem_strdup(hop);
+	id->target = mem_strdup(m->request_uri);
 	id->local = mem_strdup(text);
 	print_uri(leg, uri, sizeof(uri), m->to_user, m->to_domain);
 	str_format(text, sizeof(text), "<%s>", uri);
 	id->remote = mem_strdup(text);
 	id->call_id = mem_strdup(call_id);
 	id->contact = mem_strdup(contact);
-	return id->next_hop == NULL || id->local == NULL || id->remote == NULL || id->call_id == NULL ||
+	return id->next_hop == NULL || id->target == NULL || id->local == NULL || id->remote == NULL || id->call_id == NULL ||
 	    id->contact == NULL ? 500 : 0;
 }
 

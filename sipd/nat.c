@@ -207,3 +207,24 @@ nat_uri_ok(const url_t *url)
 	return (url->url_type == url_sip || url->url_type == url_sips) && url->url_host != NULL &&
 	    url->url_host[0] != '\0' && strlen(url->url_host) < 256;
 }
+
+bool
+nat_connected(const union addr *to)
+{
+	char host[ADDR_STR_LEN + 1], port[8];
+	tp_name_t name = { .tpn_proto = "tcp", .tpn_canon = host, .tpn_host = host, .tpn_port = port };
+	tport_t *tp;
+
+	addr_print_ip(to, host);
+	str_format(port, sizeof(port), "%u", addr_port(to));
+	/* Each of our addresses has its own connections. */
+	for (unsigned i = 0; i < sipd.nbinds; i++) {
+		if ((strchr(sipd.binds[i], ':') != NULL) != (to->sa.sa_family == AF_INET6))
+			continue;
+		name.tpn_ident = sipd.binds[i];
+		tp = tport_by_name(nta_agent_tports(sipd.agent), &name);
+		if (tp != NULL && tport_is_secondary(tp) && tport_is_connected(tp))
+			return true;
+	}
+	return false;
+}

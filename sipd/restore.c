@@ -6,6 +6,7 @@
 #include "sipd/sipd.h"
 
 #include <sofia-sip/msg.h>
+#include <sofia-sip/msg_header.h>
 #include <sofia-sip/tport.h>
 #include <string.h>
 
@@ -125,6 +126,9 @@ checkpoint_transaction(struct leg *leg, const char *text, size_t len)
 		sip_header_remove(msg, sip, (sip_header_t *)sip->sip_require);
 	if (sip->sip_supported != NULL)
 		sip_header_remove(msg, sip, (sip_header_t *)sip->sip_supported);
+	/* The connection that it came by is gone: answers go to the port that the caller listens on (RFC 3261 section 18.2.2). */
+	if (nat_transport(sip->sip_via) == SIP_TRANSPORT_TCP)
+		msg_header_remove_param(sip->sip_via->v_common, "rport");
 	for (tp = tport_primaries(nta_agent_tports(sipd.agent)); tp != NULL; tp = tport_next(tp))
 		if (nat_transport(sip->sip_via) == (tport_is_udp(tp) ? SIP_TRANSPORT_UDP : SIP_TRANSPORT_TCP) &&
 		    (strchr(sip->sip_via->v_received != NULL ? sip->sip_via->v_received : sip->sip_via->v_host, ':') !=
