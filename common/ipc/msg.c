@@ -56,15 +56,7 @@
 #undef F
 
 /* Pass 3: one definition each, in the order of the schema. */
-#define U8(f)
-#define U16(f)
-#define U32(f)
-#define U64(f)
-#define STR(f, max)
-#define BIN(f, n)
-#define VIEW(f, max)
-#define SINCE(n)
-#define END(name)
+#include "common/ipc/schema/empty.h"
 #define SIPD IPC_SIPD
 #define MEDIAD IPC_MEDIAD
 #define FEATURED IPC_FEATURED
@@ -93,15 +85,7 @@ defs_init(void)
 #define MSG(name, number, from, to)                                                                \
 	defs[INDEX_##name].fields = fields_##name(&defs[INDEX_##name].nfields);                    \
 	by_type[number] = INDEX_##name + 1;
-#define U8(f)
-#define U16(f)
-#define U32(f)
-#define U64(f)
-#define STR(f, max)
-#define BIN(f, n)
-#define VIEW(f, max)
-#define SINCE(n)
-#define END(name)
+#include "common/ipc/schema/empty.h"
 #include "common/ipc/schema/all.def"
 #include "common/ipc/schema/undef.h"
 }

@@ -63,15 +63,7 @@ struct ipc_msg {
 /* Big enough for every struct msg_NAME. */
 union ipc_any {
 #define MSG(name, number, from, to) struct msg_##name name;
-#define U8(f)
-#define U16(f)
-#define U32(f)
-#define U64(f)
-#define STR(f, max)
-#define BIN(f, n)
-#define VIEW(f, max)
-#define SINCE(n)
-#define END(name)
+#include "common/ipc/schema/empty.h"
 #include "common/ipc/schema/all.def"
 #include "common/ipc/schema/undef.h"
 };

@@ -32,15 +32,7 @@ struct ipc_view ipc_view_str(const char *s);
 
 enum ipc_type {
 #define MSG(name, number, from, to) MSG_##name = (number),
-#define U8(f)
-#define U16(f)
-#define U32(f)
-#define U64(f)
-#define STR(f, max)
-#define BIN(f, n)
-#define VIEW(f, max)
-#define SINCE(n)
-#define END(name)
+#include "common/ipc/schema/empty.h"
 #include "common/ipc/schema/all.def"
 #include "common/ipc/schema/undef.h"
 };
