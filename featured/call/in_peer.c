@@ -161,7 +161,15 @@ silent(struct core *core, const struct msg_media_silent *m)
 	struct leg *leg = leg_find(core, m->session);
 	int64_t limit = core->settings->media.rtp_timeout_s;
 
-	if (leg == NULL || leg->call->r.ending)
+	if (leg == NULL) {
+		/* Nobody's: what was left behind by mistake costs a port no longer than this. */
+		log_limited(&core->bucket, LL_WARNING, "mediad has a session that nobody knows",
+		    kv_x("session", m->session));
+		core_to_mediad(core, NULL, MSG_media_close,
+		    &(struct msg_media_close){ .session = m->session });
+		return;
+	}
+	if (leg->call->r.ending)
 		return;
 	trace_add(core, leg->call, "media", m->silent_ms > 0 ? "silent" : "heard-again",
 	    "leg=%016llx ms=%u", (unsigned long long)leg->r.id, m->silent_ms);
