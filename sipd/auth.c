@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* Digest fields between SIP headers and messages; see auth.h. Used by invite_in.c and register.c. */
+/* Digest fields between SIP headers and messages; see auth.h. Used by invite_in.c and register.c.
+ */
 #include "sipd/auth.h"
 
 #include <string.h>
@@ -8,9 +9,10 @@
 #include "common/base/str.h"
 #include "sipd/stack.h"
 
-/* The fields by themselves, as the schema has them, and their copying into a message that has them too. */
+/* The fields by themselves, as the schema has them, and their copying into a message that has them
+ * too. */
 struct auth_fields {
-#define U8(f) uint8_t f;
+#define U8(f)       uint8_t f;
 #define STR(f, max) char f[(max) + 1];
 #include "common/ipc/schema/digest.inc"
 #undef U8
@@ -41,9 +43,9 @@ fill(struct auth_fields *a, const sip_t *sip)
 {
 	const msg_auth_t *au = sip->sip_authorization;
 	const struct {
-		const char	*name;
-		char		*dst;
-		size_t		 size;
+		const char *name;
+		char *dst;
+		size_t size;
 	} fields[] = {
 		{ "username=", a->auth_user, sizeof(a->auth_user) },
 		{ "realm=", a->auth_realm, sizeof(a->auth_realm) },
@@ -76,7 +78,7 @@ fill(struct auth_fields *a, const sip_t *sip)
 	return true;
 }
 
-#define U8(f) m->f = a.f;
+#define U8(f)       m->f = a.f;
 #define STR(f, max) memcpy(m->f, a.f, sizeof(m->f));
 
 bool
@@ -105,8 +107,8 @@ auth_of_register(struct msg_reg_request *m, const sip_t *sip)
 #undef STR
 
 /*
- * A phone picks the algorithm that it knows (RFC 8760). These give up altogether when any challenge names another than MD5, so
- * they are offered MD5 alone.
+ * A phone picks the algorithm that it knows (RFC 8760). These give up altogether when any challenge
+ * names another than MD5, so they are offered MD5 alone.
  */
 static bool
 md5_only(const sip_t *sip)
@@ -126,7 +128,8 @@ md5_only(const sip_t *sip)
 static void
 print_challenge(char *out, const char *algorithm, const struct auth_challenge *c)
 {
-	str_format(out, CHALLENGE_LEN, "WWW-Authenticate: Digest realm=\"%s\", nonce=\"%s\", algorithm=%s, qop=\"auth\"%s",
+	str_format(out, CHALLENGE_LEN,
+	    "WWW-Authenticate: Digest realm=\"%s\", nonce=\"%s\", algorithm=%s, qop=\"auth\"%s",
 	    c->realm, c->nonce, algorithm, c->stale ? ", stale=true" : "");
 }
 
@@ -139,8 +142,8 @@ auth_challenge(nta_incoming_t *irq, const struct auth_challenge *c)
 
 	print_challenge(sha, "SHA-256", c);
 	print_challenge(md5, "MD5", c);
-	nta_incoming_treply(irq, SIP_401_UNAUTHORIZED, TAG_IF(both, SIPTAG_UNKNOWN_STR(sha)), SIPTAG_UNKNOWN_STR(md5),
-	    SIPTAG_SERVER(sipd.server), TAG_END());
+	nta_incoming_treply(irq, SIP_401_UNAUTHORIZED, TAG_IF(both, SIPTAG_UNKNOWN_STR(sha)),
+	    SIPTAG_UNKNOWN_STR(md5), SIPTAG_SERVER(sipd.server), TAG_END());
 	msg_destroy(msg);
 	nta_incoming_destroy(irq);
 }
@@ -154,5 +157,6 @@ auth_challenge_msg(msg_t *msg, tport_t *tport, const struct auth_challenge *c)
 	print_challenge(sha, "SHA-256", c);
 	print_challenge(md5, "MD5", c);
 	nta_msg_treply(sipd.agent, msg, SIP_401_UNAUTHORIZED, NTATAG_TPORT(tport),
-	    TAG_IF(both, SIPTAG_UNKNOWN_STR(sha)), SIPTAG_UNKNOWN_STR(md5), SIPTAG_SERVER(sipd.server), TAG_END());
+	    TAG_IF(both, SIPTAG_UNKNOWN_STR(sha)), SIPTAG_UNKNOWN_STR(md5),
+	    SIPTAG_SERVER(sipd.server), TAG_END());
 }

@@ -1,21 +1,22 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Digest fields between SIP headers and messages (RFC 7616, 8760). sipd only carries them: featured alone knows
- * secrets and decides.
+ * Digest fields between SIP headers and messages (RFC 7616, 8760). sipd only carries them: featured
+ * alone knows secrets and decides.
  */
 #ifndef WARDEN_SIPD_AUTH_H
 #define WARDEN_SIPD_AUTH_H
 
 #include "sipd/sipd.h"
 
-/* Fill the auth_* fields; all empty without an Authorization header. False: a field is too long to be ours. */
+/* Fill the auth_* fields; all empty without an Authorization header. False: a field is too long to
+ * be ours. */
 bool auth_of_invite(struct msg_leg_offered *m, const sip_t *sip);
 bool auth_of_register(struct msg_reg_request *m, const sip_t *sip);
 
 struct auth_challenge {
-	const char	*realm;
-	const char	*nonce;
-	bool		 stale;
+	const char *realm;
+	const char *nonce;
+	bool stale;
 };
 
 /* Sends 401 with a challenge for each algorithm and lets go of the transaction. */

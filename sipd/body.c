@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* Finds the SDP in a body: itself, or the first application/sdp part of a multipart. Called for each INVITE, UPDATE, PRACK and ACK. */
+/* Finds the SDP in a body: itself, or the first application/sdp part of a multipart. Called for
+ * each INVITE, UPDATE, PRACK and ACK. */
 #include "sipd/body.h"
 
 #include <ctype.h>
@@ -29,7 +30,8 @@ delimiter(const char *line, size_t len, const char *boundary, size_t blen)
 {
 	while (len > 0 && (line[len - 1] == ' ' || line[len - 1] == '\t'))
 		len--;
-	if (len < blen + 2 || line[0] != '-' || line[1] != '-' || memcmp(line + 2, boundary, blen) != 0)
+	if (len < blen + 2 || line[0] != '-' || line[1] != '-' ||
+	    memcmp(line + 2, boundary, blen) != 0)
 		return 0;
 	if (len == blen + 2)
 		return 1;
@@ -67,7 +69,8 @@ header_is(const char *line, size_t len, const char *name, const char **value, si
 	return true;
 }
 
-/* Reads a part's headers. Returns where its body begins, or NULL when the part ends before. *sdp: it is one. */
+/* Reads a part's headers. Returns where its body begins, or NULL when the part ends before. *sdp:
+ * it is one. */
 static const char *
 part_head(const char *p, const char *end, bool *sdp)
 {
@@ -79,7 +82,8 @@ part_head(const char *p, const char *end, bool *sdp)
 		len = line_len(p, end, &next);
 		if (len == 0)
 			return next;
-		if (header_is(p, len, "Content-Type", &value, &vlen) || header_is(p, len, "c", &value, &vlen))
+		if (header_is(p, len, "Content-Type", &value, &vlen) ||
+		    header_is(p, len, "c", &value, &vlen))
 			*sdp = is_sdp_type(value, vlen);
 		p = next;
 	}
@@ -105,7 +109,8 @@ multipart(struct ipc_view *sdp, const char *boundary, const char *body, size_t l
 		llen = line_len(p, end, &next);
 		kind = delimiter(p, llen, boundary, blen);
 		if (kind != 0 && start != NULL && is_sdp) {
-			/* The line end before a delimiter belongs to the delimiter; SDP wants its last one all the same. */
+			/* The line end before a delimiter belongs to the delimiter; SDP wants its
+			 * last one all the same. */
 			*sdp = (struct ipc_view){ (const uint8_t *)start, (size_t)(p - start) };
 			return sdp->len > BODY_SDP_MAX ? 413 : 0;
 		}
@@ -119,11 +124,12 @@ multipart(struct ipc_view *sdp, const char *boundary, const char *body, size_t l
 		}
 		p = next;
 	}
-	return 400;	/* the closing delimiter is missing */
+	return 400; /* the closing delimiter is missing */
 }
 
 int
-body_sdp(struct ipc_view *sdp, const char *type, const char *boundary, int encoded, const char *body, size_t len)
+body_sdp(struct ipc_view *sdp, const char *type, const char *boundary, int encoded,
+    const char *body, size_t len)
 {
 	*sdp = (struct ipc_view){ (const uint8_t *)"", 0 };
 	if (body == NULL || len == 0)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* Writing legs to the checkpoint; see checkpoint.h. restore.c reads it. Hot path: no allocation, no system call. */
+/* Writing legs to the checkpoint; see checkpoint.h. restore.c reads it. Hot path: no allocation, no
+ * system call. */
 #include "sipd/checkpoint.h"
 
 #include <string.h>
@@ -16,17 +17,18 @@ checkpoint_init(void)
 	int r;
 
 	str_format(path, sizeof(path), "%s/legs.ckpt", sipd.d.own_dir);
-	r = ckpt_open(&sipd.ck_legs, path, LEGS_MAGIC, LEGS_VERSION, sizeof(struct leg_rec), SIPD_LEGS_MAX);
+	r = ckpt_open(&sipd.ck_legs, path, LEGS_MAGIC, LEGS_VERSION, sizeof(struct leg_rec),
+	    SIPD_LEGS_MAX);
 	if (r < 0)
 		fatal("%s: %s", path, strerror(-r));
 	str_format(path, sizeof(path), "%s/open.ckpt", sipd.d.own_dir);
-	r = ckpt_open_tail(&sipd.ck_open, path, OPEN_MAGIC, OPEN_VERSION, sizeof(struct open_rec), SIPD_OPEN_MAX,
-	    OPEN_TAIL);
+	r = ckpt_open_tail(&sipd.ck_open, path, OPEN_MAGIC, OPEN_VERSION, sizeof(struct open_rec),
+	    SIPD_OPEN_MAX, OPEN_TAIL);
 	if (r < 0)
 		fatal("%s: %s", path, strerror(-r));
 	str_format(path, sizeof(path), "%s/long.ckpt", sipd.d.own_dir);
-	r = ckpt_open_tail(&sipd.ck_long, path, LONG_MAGIC, LONG_VERSION, sizeof(struct long_rec), SIPD_LONG_MAX,
-	    LONG_TAIL);
+	r = ckpt_open_tail(&sipd.ck_long, path, LONG_MAGIC, LONG_VERSION, sizeof(struct long_rec),
+	    SIPD_LONG_MAX, LONG_TAIL);
 	if (r < 0)
 		fatal("%s: %s", path, strerror(-r));
 }
@@ -40,9 +42,9 @@ checkpoint_close(void)
 }
 
 struct packed {
-	char	*p;
-	size_t	 len;
-	size_t	 max;
+	char *p;
+	size_t len;
+	size_t max;
 };
 
 /* Appends s with its NUL; false when there is no room. */
@@ -63,13 +65,15 @@ pack_all(struct packed *to, const struct leg *leg)
 {
 	const struct dialog_id *id = &leg->id_text;
 
-	return pack(to, id->call_id) && pack(to, id->local) && pack(to, id->remote) && pack(to, id->target) &&
-	    pack(to, id->route) && pack(to, id->next_hop) && pack(to, id->contact) &&
-	    pack(to, leg->gone != NULL ? leg->gone->reason : "") && pack(to, leg->gone != NULL ? leg->gone->redirect : "") &&
+	return pack(to, id->call_id) && pack(to, id->local) && pack(to, id->remote) &&
+	    pack(to, id->target) && pack(to, id->route) && pack(to, id->next_hop) &&
+	    pack(to, id->contact) && pack(to, leg->gone != NULL ? leg->gone->reason : "") &&
+	    pack(to, leg->gone != NULL ? leg->gone->redirect : "") &&
 	    pack(to, leg->bind != NULL ? leg->bind : "");
 }
 
-/* The text into a slot of long.ckpt, anew each time: the record that names it is what makes it valid. */
+/* The text into a slot of long.ckpt, anew each time: the record that names it is what makes it
+ * valid. */
 static uint32_t
 put_long(const struct leg *leg)
 {
@@ -113,9 +117,9 @@ fill(struct leg_rec *rec, const struct leg *leg)
 		.flags = (leg->incoming ? REC_INCOMING : 0) | (leg->taken ? REC_TAKEN : 0) |
 		    (leg->settled ? REC_SETTLED : 0) | (leg->forgotten ? REC_FORGOTTEN : 0) |
 		    (leg->late ? REC_LATE : 0) | (leg->cancelled ? REC_CANCELLED : 0) |
-		    (leg->bye_wanted ? REC_BYE_WANTED : 0) | (leg->far_update ? REC_FAR_UPDATE : 0) |
-		    (leg->far_timer ? REC_FAR_TIMER : 0) | (leg->we_refresh ? REC_WE_REFRESH : 0) |
-		    (leg->bye_open ? REC_BYE_OPEN : 0),
+		    (leg->bye_wanted ? REC_BYE_WANTED : 0) |
+		    (leg->far_update ? REC_FAR_UPDATE : 0) | (leg->far_timer ? REC_FAR_TIMER : 0) |
+		    (leg->we_refresh ? REC_WE_REFRESH : 0) | (leg->bye_open ? REC_BYE_OPEN : 0),
 	};
 	memcpy(rec->branch, leg->branch, sizeof(rec->branch));
 	if (leg->gone != NULL) {
@@ -144,7 +148,8 @@ checkpoint_save(struct leg *leg)
 	}
 	if (!fill(&rec, leg)) {
 		/* Absurdly long headers: the call goes on, but a restart will not find it. */
-		log_limited(&sipd.noise, LL_WARNING, "leg does not fit the checkpoint", kv_x("leg", leg->id));
+		log_limited(&sipd.noise, LL_WARNING, "leg does not fit the checkpoint",
+		    kv_x("leg", leg->id));
 		sipd.count.unsaved++;
 		ckpt_del(sipd.ck_legs, leg->slot);
 		leg->slot = CKPT_NONE;
@@ -172,7 +177,8 @@ put_open(struct leg *leg, uint8_t kind, const void *a, size_t a_len, const void 
 	const struct open_rec *old;
 	char *tail;
 
-	if (leg->open_slot == CKPT_NONE && (leg->open_slot = ckpt_alloc(sipd.ck_open)) == CKPT_NONE) {
+	if (leg->open_slot == CKPT_NONE &&
+	    (leg->open_slot = ckpt_alloc(sipd.ck_open)) == CKPT_NONE) {
 		sipd.count.unsaved++;
 		return;
 	}
@@ -181,8 +187,8 @@ put_open(struct leg *leg, uint8_t kind, const void *a, size_t a_len, const void 
 	if (a == NULL && old != NULL)
 		a_len = old->a_len;
 	if (a_len + b_len > OPEN_TAIL) {
-		log_limited(&sipd.noise, LL_WARNING, "message does not fit the checkpoint", kv_x("leg", leg->id),
-		    kv_u("length", a_len + b_len));
+		log_limited(&sipd.noise, LL_WARNING, "message does not fit the checkpoint",
+		    kv_x("leg", leg->id), kv_u("length", a_len + b_len));
 		sipd.count.unsaved++;
 		ckpt_del(sipd.ck_open, leg->open_slot);
 		leg->open_slot = CKPT_NONE;
@@ -233,18 +239,22 @@ checkpoint_open_dial(struct leg *leg, const struct msg_leg_dial *m)
 bool
 checkpoint_open_dialled(struct leg *leg, struct msg_leg_dial *m, void **hold)
 {
-	const struct open_rec *rec = leg->open_slot != CKPT_NONE ? ckpt_get(sipd.ck_open, leg->open_slot) : NULL;
+	const struct open_rec *rec = leg->open_slot != CKPT_NONE
+	    ? ckpt_get(sipd.ck_open, leg->open_slot)
+	    : NULL;
 	union ipc_any store;
 	struct ipc_msg msg;
 	uint8_t *copy;
 
 	*hold = NULL;
-	if (rec == NULL || rec->leg != leg->id || rec->kind != OPEN_INVITE_OUT || rec->a_len > OPEN_TAIL)
+	if (rec == NULL || rec->leg != leg->id || rec->kind != OPEN_INVITE_OUT ||
+	    rec->a_len > OPEN_TAIL)
 		return false;
 	if ((copy = mem_new(rec->a_len + 1)) == NULL)
 		return false;
 	memcpy(copy, ckpt_tail(sipd.ck_open, leg->open_slot), rec->a_len);
-	if (ipc_decode(&msg, &store, copy, rec->a_len, IPC_MINOR) != 0 || msg.type != MSG_leg_dial) {
+	if (ipc_decode(&msg, &store, copy, rec->a_len, IPC_MINOR) != 0 ||
+	    msg.type != MSG_leg_dial) {
 		free(copy);
 		return false;
 	}
@@ -272,7 +282,8 @@ checkpoint_open_answered(struct leg *leg)
 void
 checkpoint_open_offer(struct leg *leg)
 {
-	put_open(leg, OPEN_REINVITE_OUT, leg->event.len > 0 ? (const char *)leg->event.p : "", leg->event.len, NULL, 0);
+	put_open(leg, OPEN_REINVITE_OUT, leg->event.len > 0 ? (const char *)leg->event.p : "",
+	    leg->event.len, NULL, 0);
 	checkpoint_save(leg);
 }
 

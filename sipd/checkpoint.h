@@ -2,9 +2,10 @@
 /*
  * Legs in the checkpoint, so that a kill -9 at any instruction costs no call.
  *
- * legs.ckpt has a small record for each leg: its dialog. open.ckpt has, for a leg with an INVITE under way, what is needed to go on with that
- * transaction: an incoming request's text and our 2xx to it, an outgoing one's leg_dial or SDP, or a 2xx that featured has not settled.
- * Everything here is written before what depends on it is sent.
+ * legs.ckpt has a small record for each leg: its dialog. open.ckpt has, for a leg with an INVITE
+ * under way, what is needed to go on with that transaction: an incoming request's text and our 2xx
+ * to it, an outgoing one's leg_dial or SDP, or a 2xx that featured has not settled. Everything here
+ * is written before what depends on it is sent.
  */
 #ifndef WARDEN_SIPD_CHECKPOINT_H
 #define WARDEN_SIPD_CHECKPOINT_H

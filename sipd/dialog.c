@@ -34,7 +34,7 @@ url_text(const url_t *url)
 	url_t copy = *url;
 	issize_t n;
 
-	copy.url_headers = NULL;	/* not allowed in a request URI */
+	copy.url_headers = NULL; /* not allowed in a request URI */
 	n = url_e(text, sizeof(text), &copy);
 	if (n < 0 || (size_t)n >= sizeof(text))
 		return NULL;
@@ -77,7 +77,8 @@ remember_route(struct leg *leg)
 			memcpy(text + len, ", ", 2);
 			len += 2;
 		}
-		n = sip_header_field_e(text + len, sizeof(text) - len, (const sip_header_t *)route, 0);
+		n = sip_header_field_e(text + len, sizeof(text) - len, (const sip_header_t *)route,
+		    0);
 		if (n < 0 || len + (size_t)n >= sizeof(text))
 			return false;
 		len += (size_t)n;
@@ -93,9 +94,9 @@ create(struct leg *leg, uint32_t remote_cseq)
 	char cseq[24];
 
 	str_format(cseq, sizeof(cseq), "%u INVITE", leg->cseq);
-	leg->dialog = nta_leg_tcreate(sipd.agent, stack_in_dialog, leg, SIPTAG_CALL_ID_STR(id->call_id),
-	    SIPTAG_FROM_STR(id->local), SIPTAG_TO_STR(id->remote), SIPTAG_CSEQ_STR(cseq),
-	    NTATAG_REMOTE_CSEQ(remote_cseq), TAG_END());
+	leg->dialog = nta_leg_tcreate(sipd.agent, stack_in_dialog, leg,
+	    SIPTAG_CALL_ID_STR(id->call_id), SIPTAG_FROM_STR(id->local), SIPTAG_TO_STR(id->remote),
+	    SIPTAG_CSEQ_STR(cseq), NTATAG_REMOTE_CSEQ(remote_cseq), TAG_END());
 	return leg->dialog != NULL ? 0 : -ENOMEM;
 }
 
@@ -108,9 +109,11 @@ dialog_from_invite(struct leg *leg, const msg_t *msg, const sip_t *sip, const ch
 	union addr source;
 	issize_t n;
 
-	/* Without a Contact (RFC 2543 allowed it) the far end is where the request came from, by the name in From. */
+	/* Without a Contact (RFC 2543 allowed it) the far end is where the request came from, by
+	 * the name in From. */
 	sip_contact_init(target);
-	*target->m_url = sip->sip_contact != NULL ? *sip->sip_contact->m_url : *sip->sip_from->a_url;
+	*target->m_url = sip->sip_contact != NULL ? *sip->sip_contact->m_url
+	                                          : *sip->sip_from->a_url;
 	if (!nat_uri_ok(target->m_url))
 		return -EINVAL;
 	n = sip_header_field_e(text, sizeof(text), (const sip_header_t *)sip->sip_to, 0);
@@ -123,14 +126,16 @@ dialog_from_invite(struct leg *leg, const msg_t *msg, const sip_t *sip, const ch
 	if (nat_source(&source, sip) == 0 && sip->sip_record_route == NULL &&
 	    (sip->sip_contact == NULL || nat_use_source(&source, target->m_url, leg->transport)))
 		nat_hop(hop, &source, leg->transport);
-	if (!set(&id->local, mem_strdup(text)) || !set(&id->remote, dialog_header_text(sip->sip_from)) ||
+	if (!set(&id->local, mem_strdup(text)) ||
+	    !set(&id->remote, dialog_header_text(sip->sip_from)) ||
 	    !set(&id->call_id, mem_strdup(sip->sip_call_id->i_id)) ||
 	    !set(&id->target, url_text(target->m_url)) || !set(&id->next_hop, mem_strdup(hop)) ||
 	    !set(&id->contact, mem_strdup(contact)))
 		return -ENOMEM;
 	leg->cseq = 1;
 	if (create(leg, sip->sip_cseq->cs_seq) < 0 ||
-	    nta_leg_server_route(leg->dialog, sip->sip_record_route, target) < 0 || !remember_route(leg))
+	    nta_leg_server_route(leg->dialog, sip->sip_record_route, target) < 0 ||
+	    !remember_route(leg))
 		return -ENOMEM;
 	return 0;
 }
@@ -162,7 +167,8 @@ dialog_confirm(struct leg *leg, const sip_t *response)
 	} else if (nta_leg_rtag(leg->dialog, response->sip_to->a_tag) == NULL) {
 		return -ENOMEM;
 	}
-	if (nta_leg_client_reroute(leg->dialog, response->sip_record_route, response->sip_contact, 1) < 0)
+	if (nta_leg_client_reroute(leg->dialog, response->sip_record_route, response->sip_contact,
+	        1) < 0)
 		return -ENOMEM;
 	if (!set(&id->remote, dialog_header_text(response->sip_to)) ||
 	    !set(&id->target, url_text(response->sip_contact->m_url)) || !remember_route(leg))
@@ -181,7 +187,8 @@ dialog_refresh_target(struct leg *leg, const sip_t *sip)
 
 	if (m == NULL || !nat_uri_ok(m->m_url) || (text = url_text(m->m_url)) == NULL)
 		return;
-	if (sip->sip_request != NULL && leg->id_text.route[0] == '\0' && nat_source(&source, sip) == 0) {
+	if (sip->sip_request != NULL && leg->id_text.route[0] == '\0' &&
+	    nat_source(&source, sip) == 0) {
 		if (nat_use_source(&source, m->m_url, leg->transport))
 			nat_hop(hop, &source, leg->transport);
 		if (strcmp(hop, leg->id_text.next_hop) != 0)
@@ -239,8 +246,8 @@ target_by_tcp(const struct leg *leg)
 	bool ok = url != NULL && nat_uri_ok(url);
 
 	if (ok)
-		ok = str_format(hop, sizeof(hop), "sip:%s%s%s;transport=tcp", url->url_host, url->url_port != NULL ? ":" : "",
-		    url->url_port != NULL ? url->url_port : "");
+		ok = str_format(hop, sizeof(hop), "sip:%s%s%s;transport=tcp", url->url_host,
+		    url->url_port != NULL ? ":" : "", url->url_port != NULL ? url->url_port : "");
 	su_home_deinit(home);
 	return ok ? URL_STRING_MAKE(hop) : NULL;
 }
@@ -253,8 +260,8 @@ dialog_hop(const struct leg *leg)
 
 	if (hop[0] == '\0')
 		return NULL;
-	if (leg->transport == SIP_TRANSPORT_TCP && leg->id_text.target[0] != '\0' && hop_address(&to, hop) &&
-	    !nat_connected(&to))
+	if (leg->transport == SIP_TRANSPORT_TCP && leg->id_text.target[0] != '\0' &&
+	    hop_address(&to, hop) && !nat_connected(&to))
 		return target_by_tcp(leg);
 	return URL_STRING_MAKE(hop);
 }
@@ -282,14 +289,15 @@ dialog_ack(struct leg *leg, const struct ipc_view *sdp)
 		body->pl_data = (char *)(uintptr_t)sdp->p;
 		body->pl_len = sdp->len;
 	}
-	ack = nta_outgoing_tcreate(leg->dialog, NULL, NULL, dialog_hop(leg), SIP_METHOD_ACK, NULL, DIALOG_BIND(leg), SIPTAG_CSEQ(cseq),
-	    NTATAG_ACK_BRANCH(leg->branch), SIPTAG_USER_AGENT(sipd.user_agent),
-	    TAG_IF(sdp != NULL, SIPTAG_CONTENT_TYPE(sipd.sdp_type)), TAG_IF(sdp != NULL, SIPTAG_PAYLOAD(body)),
-	    TAG_END());
+	ack = nta_outgoing_tcreate(leg->dialog, NULL, NULL, dialog_hop(leg), SIP_METHOD_ACK, NULL,
+	    DIALOG_BIND(leg), SIPTAG_CSEQ(cseq), NTATAG_ACK_BRANCH(leg->branch),
+	    SIPTAG_USER_AGENT(sipd.user_agent),
+	    TAG_IF(sdp != NULL, SIPTAG_CONTENT_TYPE(sipd.sdp_type)),
+	    TAG_IF(sdp != NULL, SIPTAG_PAYLOAD(body)), TAG_END());
 	if (ack == NULL)
 		log_limited(&sipd.noise, LL_WARNING, "cannot send ACK", kv_x("leg", leg->id));
 	else
-		nta_outgoing_destroy(ack);	/* it goes on answering repeated 2xx by itself */
+		nta_outgoing_destroy(ack); /* it goes on answering repeated 2xx by itself */
 }
 
 static int
@@ -317,8 +325,9 @@ dialog_bye(struct leg *leg, uint8_t q850)
 	leg->bye_q850 = q850;
 	leg->bye_open = true;
 	dialog_next_cseq(leg);
-	leg->bye = nta_outgoing_tcreate(leg->dialog, on_bye_response, leg, dialog_hop(leg), SIP_METHOD_BYE, NULL, DIALOG_BIND(leg),
-	    SIPTAG_USER_AGENT(sipd.user_agent), TAG_IF(why != NULL, SIPTAG_REASON_STR(why)), TAG_END());
+	leg->bye = nta_outgoing_tcreate(leg->dialog, on_bye_response, leg, dialog_hop(leg),
+	    SIP_METHOD_BYE, NULL, DIALOG_BIND(leg), SIPTAG_USER_AGENT(sipd.user_agent),
+	    TAG_IF(why != NULL, SIPTAG_REASON_STR(why)), TAG_END());
 	if (leg->bye == NULL) {
 		leg->bye_open = false;
 		log_limited(&sipd.noise, LL_WARNING, "cannot send BYE", kv_x("leg", leg->id));

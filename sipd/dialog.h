@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The SIP dialog of a leg (RFC 3261 section 12): making it from an INVITE or for one, taking it up again after a
- * restart, requests inside it. Each request's CSeq is in the checkpoint before the request is on the wire.
+ * The SIP dialog of a leg (RFC 3261 section 12): making it from an INVITE or for one, taking it up
+ * again after a restart, requests inside it. Each request's CSeq is in the checkpoint before the
+ * request is on the wire.
  */
 #ifndef WARDEN_SIPD_DIALOG_H
 #define WARDEN_SIPD_DIALOG_H
@@ -16,10 +17,12 @@ bool dialog_uris_ok(const sip_t *sip);
 /* Makes the dialog of an incoming INVITE (msg, sip). to_tag: ours. Returns 0 or -ENOMEM. */
 int dialog_from_invite(struct leg *leg, const msg_t *msg, const sip_t *sip, const char *to_tag);
 
-/* Makes the dialog of an INVITE that we are going to send, from id_text, which the caller has filled. */
+/* Makes the dialog of an INVITE that we are going to send, from id_text, which the caller has
+ * filled. */
 int dialog_for_invite(struct leg *leg);
 
-/* A 2xx (or a 1xx with tag) to our INVITE: the far end's tag, target and route set. Returns 0 or -errno. */
+/* A 2xx (or a 1xx with tag) to our INVITE: the far end's tag, target and route set. Returns 0 or
+ * -errno. */
 int dialog_confirm(struct leg *leg, const sip_t *response);
 
 /* Contact of a request or 2xx inside the dialog: target refresh (RFC 3261 section 12.2). */
@@ -29,8 +32,9 @@ void dialog_refresh_target(struct leg *leg, const sip_t *sip);
 int dialog_restore(struct leg *leg, uint32_t remote_cseq);
 
 /*
- * The URI to send to, or NULL: as target and route say. For nta's route_url; valid until the next call. The source of a TCP
- * connection that is gone is nobody's address: then it is the target's, by TCP.
+ * The URI to send to, or NULL: as target and route say. For nta's route_url; valid until the next
+ * call. The source of a TCP connection that is gone is nobody's address: then it is the target's,
+ * by TCP.
  */
 url_string_t *dialog_hop(const struct leg *leg);
 
@@ -38,8 +42,8 @@ url_string_t *dialog_hop(const struct leg *leg);
 #define DIALOG_BIND(leg) TAG_IF((leg)->bind != NULL, TPTAG_IDENT((leg)->bind))
 
 /*
- * Takes the next CSeq and saves it. Call directly before nta_outgoing_tcreate() on leg->dialog for anything but
- * ACK and CANCEL.
+ * Takes the next CSeq and saves it. Call directly before nta_outgoing_tcreate() on leg->dialog for
+ * anything but ACK and CANCEL.
  */
 void dialog_next_cseq(struct leg *leg);
 

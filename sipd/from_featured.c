@@ -35,11 +35,11 @@ on_down(void *arg, struct ipc_peer *peer, const char *why)
 	sipd.peer_down_ms = clock_mono_ms();
 	log_warning("featured is away", kv_s("reason", why));
 	HASH_ITER(hh, sipd.legs, leg, next)
-		if (leg->phase == PHASE_OFFERED && !leg->taken) {
-			leg->give_up_at = until;
-			leg->timer_at = 0;
-			leg_timer(leg);
-		}
+	if (leg->phase == PHASE_OFFERED && !leg->taken) {
+		leg->give_up_at = until;
+		leg->timer_at = 0;
+		leg_timer(leg);
+	}
 }
 
 static void
@@ -97,8 +97,9 @@ send_info(struct leg *leg, const struct msg_leg_info *m)
 	body->pl_data = (char *)(uintptr_t)m->body.p;
 	body->pl_len = m->body.len;
 	dialog_next_cseq(leg);
-	orq = nta_outgoing_tcreate(leg->dialog, NULL, NULL, dialog_hop(leg), SIP_METHOD_INFO, NULL, DIALOG_BIND(leg),
-	    SIPTAG_USER_AGENT(sipd.user_agent), TAG_IF(m->content_type[0] != '\0', SIPTAG_CONTENT_TYPE_STR(m->content_type)),
+	orq = nta_outgoing_tcreate(leg->dialog, NULL, NULL, dialog_hop(leg), SIP_METHOD_INFO, NULL,
+	    DIALOG_BIND(leg), SIPTAG_USER_AGENT(sipd.user_agent),
+	    TAG_IF(m->content_type[0] != '\0', SIPTAG_CONTENT_TYPE_STR(m->content_type)),
 	    TAG_IF(m->body.len > 0, SIPTAG_PAYLOAD(body)), TAG_END());
 	if (orq != NULL)
 		nta_outgoing_destroy(orq);
@@ -136,7 +137,8 @@ command(struct leg *leg, const struct ipc_msg *msg)
 		if (leg->phase == PHASE_GONE)
 			tell_gone(leg);
 		else
-			leg_hangup(leg, LEG_END_LOCAL, ((const struct msg_leg_hangup *)msg->body)->q850_cause);
+			leg_hangup(leg, LEG_END_LOCAL,
+			    ((const struct msg_leg_hangup *)msg->body)->q850_cause);
 		break;
 	case MSG_leg_forget:
 		forget(leg);
@@ -161,7 +163,7 @@ reload(struct ipc_peer *peer, const struct ipc_msg *msg)
 	if (daemon_reload(&sipd.d, why, sizeof(why)) < 0)
 		ipc_reply_error(peer, msg->id, 400, why);
 	else
-		ipc_reply(peer, msg->id, MSG_done, &(struct msg_done){ });
+		ipc_reply(peer, msg->id, MSG_done, &(struct msg_done){});
 }
 
 static void
@@ -186,7 +188,8 @@ on_message(void *arg, struct ipc_peer *peer, const struct ipc_msg *msg)
 	/* All of them begin with the leg. */
 	id = *(const uint64_t *)msg->body;
 	if ((leg = leg_find(id)) == NULL) {
-		log_debug("command for a leg that is not here", kv_x("leg", id), kv_u("type", msg->type));
+		log_debug("command for a leg that is not here", kv_x("leg", id),
+		    kv_u("type", msg->type));
 		return;
 	}
 	leg->busy = true;
@@ -200,7 +203,9 @@ on_message(void *arg, struct ipc_peer *peer, const struct ipc_msg *msg)
 int
 from_featured_init(void)
 {
-	static const struct ipc_handler handler = { .up = on_up, .down = on_down, .message = on_message };
+	static const struct ipc_handler handler = {
+		.up = on_up, .down = on_down, .message = on_message
+	};
 	char path[300];
 
 	str_format(path, sizeof(path), "%s/featured.sock", sipd.d.run_dir);

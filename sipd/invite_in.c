@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Incoming INVITEs outside of dialogs: our own checks, the leg, its offer to featured, 1xx, 2xx, refusals, CANCEL and ACK.
- * Called by stack_event.c (requests) and from_featured.c (commands). What the callee is and whether it may be
- * called is featured's to decide.
+ * Incoming INVITEs outside of dialogs: our own checks, the leg, its offer to featured, 1xx, 2xx,
+ * refusals, CANCEL and ACK. Called by stack_event.c (requests) and from_featured.c (commands). What
+ * the callee is and whether it may be called is featured's to decide.
  */
 #include <errno.h>
 #include <string.h>
@@ -20,8 +20,8 @@
 #include "sipd/stack.h"
 #include "sipd/to_featured.h"
 
-#define HOLD_MS 5000		/* featured away: how long an INVITE waits for it */
-#define STUCK_MS 15000		/* featured here, but it does not take the leg */
+#define HOLD_MS       5000  /* featured away: how long an INVITE waits for it */
+#define STUCK_MS      15000 /* featured here, but it does not take the leg */
 #define RETRY_AFTER_S 5
 
 int
@@ -30,11 +30,12 @@ invite_sdp(struct ipc_view *sdp, const sip_t *sip)
 	const sip_content_type_t *c = sip->sip_content_type;
 	const sip_payload_t *pl = sip->sip_payload;
 	const sip_content_encoding_t *ce = sip->sip_content_encoding;
-	bool encoded = ce != NULL && ce->k_items != NULL && ce->k_items[0] != NULL && !str_ieq(ce->k_items[0], "identity");
+	bool encoded = ce != NULL && ce->k_items != NULL && ce->k_items[0] != NULL &&
+	    !str_ieq(ce->k_items[0], "identity");
 
 	return body_sdp(sdp, c != NULL ? c->c_type : NULL,
-	    c != NULL ? msg_params_find(c->c_params, "boundary=") : NULL, encoded, pl != NULL ? pl->pl_data : NULL,
-	    pl != NULL ? pl->pl_len : 0);
+	    c != NULL ? msg_params_find(c->c_params, "boundary=") : NULL, encoded,
+	    pl != NULL ? pl->pl_data : NULL, pl != NULL ? pl->pl_len : 0);
 }
 
 int
@@ -78,14 +79,15 @@ refused(msg_t *msg, const sip_t *sip)
 	}
 	if ((tag = stack_unsupported(sip)) != NULL) {
 		unsupported = sip_unsupported_make(msg_home(msg), tag);
-		nta_msg_treply(sipd.agent, msg, SIP_420_BAD_EXTENSION, SIPTAG_UNSUPPORTED(unsupported),
-		    SIPTAG_SERVER(sipd.server), TAG_END());
+		nta_msg_treply(sipd.agent, msg, SIP_420_BAD_EXTENSION,
+		    SIPTAG_UNSUPPORTED(unsupported), SIPTAG_SERVER(sipd.server), TAG_END());
 		return true;
 	}
 	status = invite_check(sip);
 	if (status == 415) {
-		nta_msg_treply(sipd.agent, msg, SIP_415_UNSUPPORTED_MEDIA, SIPTAG_ACCEPT(sipd.accept),
-		    SIPTAG_ACCEPT_ENCODING_STR("identity"), SIPTAG_SERVER(sipd.server), TAG_END());
+		nta_msg_treply(sipd.agent, msg, SIP_415_UNSUPPORTED_MEDIA,
+		    SIPTAG_ACCEPT(sipd.accept), SIPTAG_ACCEPT_ENCODING_STR("identity"),
+		    SIPTAG_SERVER(sipd.server), TAG_END());
 		return true;
 	}
 	if (status == 0 && !auth_of_invite(&fields, sip))
@@ -99,8 +101,8 @@ refused(msg_t *msg, const sip_t *sip)
 		char min_se[16];
 
 		str_format(min_se, sizeof(min_se), "%u", retry);
-		nta_msg_treply(sipd.agent, msg, SIP_422_SESSION_TIMER_TOO_SMALL, SIPTAG_MIN_SE_STR(min_se),
-		    SIPTAG_SERVER(sipd.server), TAG_END());
+		nta_msg_treply(sipd.agent, msg, SIP_422_SESSION_TIMER_TOO_SMALL,
+		    SIPTAG_MIN_SE_STR(min_se), SIPTAG_SERVER(sipd.server), TAG_END());
 		return true;
 	}
 	return false;
@@ -132,7 +134,8 @@ invite_in_new(msg_t *msg, sip_t *sip)
 			stack_refuse(msg, 400, check_phrase(400), 0);
 		return;
 	}
-	if ((leg->irq = nta_incoming_create(sipd.agent, leg->dialog, msg, sip, TAG_END())) == NULL) {
+	if ((leg->irq = nta_incoming_create(sipd.agent, leg->dialog, msg, sip, TAG_END())) ==
+	    NULL) {
 		leg_drop(leg);
 		leg_reap(leg);
 		return;
@@ -173,9 +176,8 @@ invite_in_progress(struct leg *leg, uint16_t status, const struct ipc_view *sdp)
 	checkpoint_save(leg);
 	/* Goes reliably by itself when the INVITE has Require: 100rel. */
 	nta_incoming_treply(leg->irq, status, NULL, SIPTAG_CONTACT_STR(leg->id_text.contact),
-	    SIPTAG_SERVER(sipd.server),
-	    TAG_IF(sdp->len > 0, SIPTAG_CONTENT_TYPE(sipd.sdp_type)), TAG_IF(sdp->len > 0, SIPTAG_PAYLOAD(body)),
-	    TAG_END());
+	    SIPTAG_SERVER(sipd.server), TAG_IF(sdp->len > 0, SIPTAG_CONTENT_TYPE(sipd.sdp_type)),
+	    TAG_IF(sdp->len > 0, SIPTAG_PAYLOAD(body)), TAG_END());
 }
 
 /* Our 2xx to the INVITE under way, first or again after a restart. */
@@ -189,12 +191,13 @@ send_answer(struct leg *leg, const struct ipc_view *sdp)
 	sip_payload_init(body);
 	body->pl_data = (char *)(uintptr_t)sdp->p;
 	body->pl_len = sdp->len;
-	nta_incoming_treply(leg->irq, SIP_200_OK, SIPTAG_CONTACT_STR(leg->id_text.contact), SIPTAG_SERVER(sipd.server),
-	    SIPTAG_ALLOW(sipd.allow), SIPTAG_SUPPORTED(sipd.supported),
+	nta_incoming_treply(leg->irq, SIP_200_OK, SIPTAG_CONTACT_STR(leg->id_text.contact),
+	    SIPTAG_SERVER(sipd.server), SIPTAG_ALLOW(sipd.allow), SIPTAG_SUPPORTED(sipd.supported),
 	    TAG_IF(expires != NULL, SIPTAG_SESSION_EXPIRES_STR(expires)),
-	    TAG_IF(expires != NULL && leg->far_timer && !leg->we_refresh, SIPTAG_REQUIRE_STR("timer")),
-	    TAG_IF(sdp->len > 0, SIPTAG_CONTENT_TYPE(sipd.sdp_type)), TAG_IF(sdp->len > 0, SIPTAG_PAYLOAD(body)),
-	    TAG_END());
+	    TAG_IF(expires != NULL && leg->far_timer && !leg->we_refresh,
+	        SIPTAG_REQUIRE_STR("timer")),
+	    TAG_IF(sdp->len > 0, SIPTAG_CONTENT_TYPE(sipd.sdp_type)),
+	    TAG_IF(sdp->len > 0, SIPTAG_PAYLOAD(body)), TAG_END());
 }
 
 void
@@ -224,8 +227,8 @@ invite_in_challenge(struct leg *leg, const struct msg_leg_challenge *m)
 }
 
 void
-invite_in_refuse(struct leg *leg, int status, const char *phrase, unsigned retry_after, uint8_t q850,
-    const char *warning)
+invite_in_refuse(struct leg *leg, int status, const char *phrase, unsigned retry_after,
+    uint8_t q850, const char *warning)
 {
 	sip_retry_after_t after[1];
 	char reason[32], warn[200];
@@ -240,8 +243,11 @@ invite_in_refuse(struct leg *leg, int status, const char *phrase, unsigned retry
 	after->af_delta = retry_after;
 	str_format(warn, sizeof(warn), "399 warden \"%s\"", warning);
 	nta_incoming_treply(leg->irq, status, stack_phrase(phrase), SIPTAG_SERVER(sipd.server),
-	    TAG_IF(retry_after > 0, SIPTAG_RETRY_AFTER(after)), TAG_IF(why != NULL, SIPTAG_REASON_STR(why)),
-	    TAG_IF(warning[0] != '\0' && strpbrk(warning, "\"\\\r\n") == NULL, SIPTAG_WARNING_STR(warn)), TAG_END());
+	    TAG_IF(retry_after > 0, SIPTAG_RETRY_AFTER(after)),
+	    TAG_IF(why != NULL, SIPTAG_REASON_STR(why)),
+	    TAG_IF(warning[0] != '\0' && strpbrk(warning, "\"\\\r\n") == NULL,
+	        SIPTAG_WARNING_STR(warn)),
+	    TAG_END());
 	nta_incoming_destroy(leg->irq);
 	leg->irq = NULL;
 }

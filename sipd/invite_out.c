@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Outgoing INVITEs: leg_dial, 1xx of any number of forks, 2xx and its ACK, refusals, CANCEL. Called by from_featured.c and,
- * after a restart, by resync.c, which sends the same INVITE again: the message is a pure function of leg_dial, the leg's ids and
- * its branch, so the far end sees a retransmission.
+ * Outgoing INVITEs: leg_dial, 1xx of any number of forks, 2xx and its ACK, refusals, CANCEL. Called
+ * by from_featured.c and, after a restart, by resync.c, which sends the same INVITE again: the
+ * message is a pure function of leg_dial, the leg's ids and its branch, so the far end sees a
+ * retransmission.
  */
 #include <string.h>
 
@@ -18,7 +19,7 @@
 #include "sipd/stack.h"
 #include "sipd/to_featured.h"
 
-#define RING_S 180
+#define RING_S      180
 #define CALL_ID_LEN 28
 
 static const struct ipc_view no_sdp = { (const uint8_t *)"", 0 };
@@ -31,7 +32,8 @@ print_uri(const struct leg *leg, char *out, size_t size, const char *user, const
 
 	/* A user without a domain is one of ours. */
 	if (domain[0] == '\0' && user[0] != '\0' && leg->bind != NULL) {
-		str_format(ours, sizeof(ours), strchr(leg->bind, ':') != NULL ? "[%s]" : "%s", leg->bind);
+		str_format(ours, sizeof(ours), strchr(leg->bind, ':') != NULL ? "[%s]" : "%s",
+		    leg->bind);
 		domain = ours;
 	}
 	url_escape(escaped, user, "\"<>@;?:/ \\");
@@ -74,12 +76,13 @@ fill_ids(struct leg *leg, const struct msg_leg_dial *m)
 	leg->transport = m->transport;
 	if (ok && leg->transport == SIP_TRANSPORT_ANY) {
 		leg->transport = SIP_TRANSPORT_UDP;
-		if (url->url_params != NULL && url_param(url->url_params, "transport", param, sizeof(param)) > 0 &&
+		if (url->url_params != NULL &&
+		    url_param(url->url_params, "transport", param, sizeof(param)) > 0 &&
 		    str_ieq(param, "tcp"))
 			leg->transport = SIP_TRANSPORT_TCP;
 	}
-	known = m->route[0] != '\0' ? addr_parse(&to, m->route, 5060) == 0 :
-	    ok && nat_host(&to, url->url_host) == 0;
+	known = m->route[0] != '\0' ? addr_parse(&to, m->route, 5060) == 0
+	                            : ok && nat_host(&to, url->url_host) == 0;
 	su_home_deinit(home);
 	if (!ok || (m->route[0] != '\0' && !known))
 		return 400;
@@ -103,8 +106,10 @@ fill_ids(struct leg *leg, const struct msg_leg_dial *m)
 	id->remote = mem_strdup(text);
 	id->call_id = mem_strdup(call_id);
 	id->contact = mem_strdup(contact);
-	return id->next_hop == NULL || id->target == NULL || id->local == NULL || id->remote == NULL || id->call_id == NULL ||
-	    id->contact == NULL ? 500 : 0;
+	return id->next_hop == NULL || id->target == NULL || id->local == NULL ||
+	        id->remote == NULL || id->call_id == NULL || id->contact == NULL
+	    ? 500
+	    : 0;
 }
 
 static int on_response(struct leg *leg, nta_outgoing_t *orq, const sip_t *sip);
@@ -127,17 +132,21 @@ send_invite(struct leg *leg, const struct msg_leg_dial *m)
 	body->pl_len = m->sdp.len;
 	str_format(uuid, sizeof(uuid), "X-Warden-Call: %s", m->call_uuid);
 	str_format(min_se, sizeof(min_se), "%u", (unsigned)sipd.set.min_se);
-	/* sofia would make header fields of what a phone wrote behind a '?' (RFC 3261 section 19.1.5). */
+	/* sofia would make header fields of what a phone wrote behind a '?' (RFC 3261
+	 * section 19.1.5). */
 	if ((uri = url_make(home, m->request_uri)) != NULL)
 		uri->url_headers = NULL;
-	leg->orq = nta_outgoing_tcreate(leg->dialog, on_response, leg, dialog_hop(leg), SIP_METHOD_INVITE,
-	    (url_string_t *)uri, DIALOG_BIND(leg), NTATAG_BRANCH_KEY(leg->branch), SIPTAG_MAX_FORWARDS(mf),
-	    TAG_IF(m->path[0] != '\0', SIPTAG_ROUTE_STR(m->path)), SIPTAG_CONTACT_STR(leg->id_text.contact),
-	    SIPTAG_USER_AGENT(sipd.user_agent), SIPTAG_ALLOW(sipd.allow), SIPTAG_SUPPORTED(sipd.supported),
+	leg->orq = nta_outgoing_tcreate(leg->dialog, on_response, leg, dialog_hop(leg),
+	    SIP_METHOD_INVITE, (url_string_t *)uri, DIALOG_BIND(leg),
+	    NTATAG_BRANCH_KEY(leg->branch), SIPTAG_MAX_FORWARDS(mf),
+	    TAG_IF(m->path[0] != '\0', SIPTAG_ROUTE_STR(m->path)),
+	    SIPTAG_CONTACT_STR(leg->id_text.contact), SIPTAG_USER_AGENT(sipd.user_agent),
+	    SIPTAG_ALLOW(sipd.allow), SIPTAG_SUPPORTED(sipd.supported),
 	    TAG_IF(expires != NULL, SIPTAG_SESSION_EXPIRES_STR(expires)),
-	    TAG_IF(expires != NULL, SIPTAG_MIN_SE_STR(min_se)), TAG_IF(m->call_uuid[0] != '\0', SIPTAG_HEADER_STR(uuid)),
-	    TAG_IF(m->sdp.len > 0, SIPTAG_CONTENT_TYPE(sipd.sdp_type)), TAG_IF(m->sdp.len > 0, SIPTAG_PAYLOAD(body)),
-	    TAG_END());
+	    TAG_IF(expires != NULL, SIPTAG_MIN_SE_STR(min_se)),
+	    TAG_IF(m->call_uuid[0] != '\0', SIPTAG_HEADER_STR(uuid)),
+	    TAG_IF(m->sdp.len > 0, SIPTAG_CONTENT_TYPE(sipd.sdp_type)),
+	    TAG_IF(m->sdp.len > 0, SIPTAG_PAYLOAD(body)), TAG_END());
 	su_home_deinit(home);
 	return leg->orq != NULL;
 }
@@ -158,7 +167,8 @@ invite_out_dial(const struct msg_leg_dial *m)
 	leg->session_s = (uint32_t)sipd.set.session_expires;
 	leg->cseq = 1;
 	if ((status = fill_ids(leg, m)) != 0 || dialog_for_invite(leg) < 0) {
-		leg_over(leg, status != 0 ? (uint16_t)status : 500, LEG_END_TRANSPORT, 0, "cannot be routed", "");
+		leg_over(leg, status != 0 ? (uint16_t)status : 500, LEG_END_TRANSPORT, 0,
+		    "cannot be routed", "");
 		return;
 	}
 	dialog_new_branch(leg);
@@ -183,8 +193,8 @@ again_with_timer(struct leg *leg, const sip_t *sip)
 	void *hold = NULL;
 	bool ok;
 
-	if (min == NULL || min->min_delta <= leg->session_s || min->min_delta > 86400 || leg->cancelled ||
-	    !checkpoint_open_dialled(leg, &m, &hold))
+	if (min == NULL || min->min_delta <= leg->session_s || min->min_delta > 86400 ||
+	    leg->cancelled || !checkpoint_open_dialled(leg, &m, &hold))
 		return false;
 	leg->session_s = (uint32_t)min->min_delta;
 	dialog_new_branch(leg);
@@ -202,7 +212,8 @@ on_provisional(struct leg *leg, nta_outgoing_t *orq, const sip_t *sip, int statu
 
 	if (status <= 100 || leg->cancelled || leg->phase == PHASE_GONE)
 		return;
-	if (sip->sip_rseq != NULL && sip_has_feature(sip->sip_require, "100rel") && !prack_send(leg, orq, sip))
+	if (sip->sip_rseq != NULL && sip_has_feature(sip->sip_require, "100rel") &&
+	    !prack_send(leg, orq, sip))
 		return;
 	if (invite_sdp(&sdp, sip) != 0)
 		sdp = no_sdp;
@@ -219,8 +230,9 @@ on_success(struct leg *leg, nta_outgoing_t *orq, const sip_t *sip)
 {
 	bool bad = sip->sip_contact == NULL || !dialog_uris_ok(sip) || dialog_confirm(leg, sip) < 0;
 	struct ipc_view sdp;
-	const char *agent = sip->sip_user_agent != NULL ? sip->sip_user_agent->g_string :
-	    sip->sip_server != NULL ? sip->sip_server->g_string : "";
+	const char *agent = sip->sip_user_agent != NULL ? sip->sip_user_agent->g_string
+	    : sip->sip_server != NULL                   ? sip->sip_server->g_string
+	                                                : "";
 
 	sipd.count.responses[2]++;
 	nta_outgoing_destroy(orq);
@@ -272,7 +284,8 @@ on_failure(struct leg *leg, nta_outgoing_t *orq, const sip_t *sip, int status)
 		text[0] = '\0';
 	else if (text[0] == '\0' && sip->sip_status != NULL)
 		str_copy(text, sizeof(text), sip->sip_status->st_phrase);
-	if (status < 400 && sip != NULL && sip->sip_contact != NULL && nat_uri_ok(sip->sip_contact->m_url)) {
+	if (status < 400 && sip != NULL && sip->sip_contact != NULL &&
+	    nat_uri_ok(sip->sip_contact->m_url)) {
 		issize_t n = url_e(redirect, sizeof(redirect), sip->sip_contact->m_url);
 
 		if (n < 0 || (size_t)n >= sizeof(redirect))
@@ -315,7 +328,8 @@ invite_out_cancel(struct leg *leg, uint8_t q850)
 	leg->bye_q850 = q850;
 	checkpoint_save(leg);
 	/* nta holds it back until a 1xx is here (RFC 3261 section 9.1). */
-	nta_outgoing_tcancel(leg->orq, NULL, NULL, TAG_IF(why != NULL, SIPTAG_REASON_STR(why)), TAG_END());
+	nta_outgoing_tcancel(leg->orq, NULL, NULL, TAG_IF(why != NULL, SIPTAG_REASON_STR(why)),
+	    TAG_END());
 }
 
 bool

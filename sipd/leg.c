@@ -44,7 +44,8 @@ leg_new(uint64_t id, bool incoming)
 {
 	struct leg *leg;
 
-	if (HASH_COUNT(sipd.legs) >= (unsigned)sipd.set.max_legs || (leg = mem_new(sizeof(*leg))) == NULL)
+	if (HASH_COUNT(sipd.legs) >= (unsigned)sipd.set.max_legs ||
+	    (leg = mem_new(sizeof(*leg))) == NULL)
 		return NULL;
 	leg->id = id;
 	leg->incoming = incoming;
@@ -52,7 +53,8 @@ leg_new(uint64_t id, bool incoming)
 	leg->slot = CKPT_NONE;
 	leg->open_slot = CKPT_NONE;
 	leg->long_slot = CKPT_NONE;
-	if ((leg->id_text.target = mem_strdup("")) == NULL || (leg->id_text.route = mem_strdup("")) == NULL ||
+	if ((leg->id_text.target = mem_strdup("")) == NULL ||
+	    (leg->id_text.route = mem_strdup("")) == NULL ||
 	    (leg->id_text.next_hop = mem_strdup("")) == NULL) {
 		dialog_destroy(leg);
 		free(leg);
@@ -134,7 +136,8 @@ end(struct leg *leg)
 }
 
 void
-leg_over(struct leg *leg, uint16_t status, enum leg_end cause, uint8_t q850, const char *reason, const char *redirect)
+leg_over(struct leg *leg, uint16_t status, enum leg_end cause, uint8_t q850, const char *reason,
+    const char *redirect)
 {
 	if (leg->phase == PHASE_GONE)
 		return;
@@ -247,10 +250,12 @@ leg_timer(struct leg *leg)
 {
 	uint64_t at = earliest(leg), now;
 
-	/* One that fires too early finds nothing due and is set again: cheaper than setting it at each change. */
+	/* One that fires too early finds nothing due and is set again: cheaper than setting it at
+	 * each change. */
 	if (at == 0 || (leg->timer_at != 0 && leg->timer_at <= at))
 		return;
-	if (leg->timer == NULL && (leg->timer = su_timer_create(su_root_task(sipd.root), 0)) == NULL) {
+	if (leg->timer == NULL &&
+	    (leg->timer = su_timer_create(su_root_task(sipd.root), 0)) == NULL) {
 		log_error("out of memory for a timer", kv_x("leg", leg->id));
 		return;
 	}

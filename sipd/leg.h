@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Legs: one party's dialog, from its INVITE until featured has heard of its end. The table by id, the timer, the life of the struct;
- * what happens in a dialog is in invite_in.c, invite_out.c, reinvite.c, session_timer.c and dialog.c.
+ * Legs: one party's dialog, from its INVITE until featured has heard of its end. The table by id,
+ * the timer, the life of the struct; what happens in a dialog is in invite_in.c, invite_out.c,
+ * reinvite.c, session_timer.c and dialog.c.
  */
 #ifndef WARDEN_SIPD_LEG_H
 #define WARDEN_SIPD_LEG_H
@@ -11,12 +12,13 @@
 #include "sipd/sipd.h"
 
 enum leg_phase {
-	PHASE_OFFERED = 1,	/* incoming, no final answer yet */
-	PHASE_ANSWERED = 2,	/* incoming, our 200 waits for its ACK */
-	PHASE_DIALING = 3,	/* outgoing, nothing or only 100 came */
-	PHASE_RINGING = 4,	/* outgoing, 18x came */
+	PHASE_OFFERED = 1,  /* incoming, no final answer yet */
+	PHASE_ANSWERED = 2, /* incoming, our 200 waits for its ACK */
+	PHASE_DIALING = 3,  /* outgoing, nothing or only 100 came */
+	PHASE_RINGING = 4,  /* outgoing, 18x came */
 	PHASE_UP = 5,
-	PHASE_GONE = 6,		/* over; kept until featured has heard it and our own transactions have ended */
+	PHASE_GONE =
+	    6, /* over; kept until featured has heard it and our own transactions have ended */
 };
 
 /* What the INVITE transaction of the leg (leg->irq or leg->orq) is. */
@@ -26,116 +28,124 @@ enum leg_open {
 	OPEN_INVITE_OUT = 2,
 	OPEN_REINVITE_IN = 3,
 	OPEN_REINVITE_OUT = 4,
-	OPEN_UPDATE_IN = 5,	/* UPDATE with SDP */
+	OPEN_UPDATE_IN = 5, /* UPDATE with SDP */
 };
 
 /* Strings of a dialog, as they stand in its headers. All on the heap. */
 struct dialog_id {
-	char	*call_id;
-	char	*local;		/* From of our requests, with tag */
-	char	*remote;	/* To of our requests, with the tag once there is one */
-	char	*target;	/* far end's Contact URI, "" before it is known */
-	char	*route;		/* Route headers of our requests, "" none */
-	char	*next_hop;	/* URI to send to whatever target says: the source address behind NAT; "" follows route or target */
-	char	*contact;	/* our Contact, with <> */
+	char *call_id;
+	char *local;    /* From of our requests, with tag */
+	char *remote;   /* To of our requests, with the tag once there is one */
+	char *target;   /* far end's Contact URI, "" before it is known */
+	char *route;    /* Route headers of our requests, "" none */
+	char *next_hop; /* URI to send to whatever target says: the source address behind NAT; ""
+	                   follows route or target */
+	char *contact;  /* our Contact, with <> */
 };
 
 /* One early dialog of an outgoing INVITE that was forked downstream, for PRACK. */
 struct fork {
-	struct fork	*next;
-	nta_leg_t	*dialog;
-	nta_outgoing_t	*prack;
-	uint32_t	 rseq;
-	char		 tag[];
+	struct fork *next;
+	nta_leg_t *dialog;
+	nta_outgoing_t *prack;
+	uint32_t rseq;
+	char tag[];
 };
 
 struct leg_gone_info {
 	uint64_t at_ms;
 	uint16_t status;
-	uint8_t	 cause;		/* enum leg_end */
-	uint8_t	 q850;
-	char	 reason[129];
-	char	 redirect[256];
+	uint8_t cause; /* enum leg_end */
+	uint8_t q850;
+	char reason[129];
+	char redirect[256];
 };
 
 /* Bytes kept until featured has them. */
 struct blob {
-	uint8_t	*p;
-	size_t	 len;
+	uint8_t *p;
+	size_t len;
 };
 
 struct leg {
-	UT_hash_handle	 hh;
-	uint64_t	 id;
-	uint8_t		 phase;		/* enum leg_phase */
-	uint8_t		 open;		/* enum leg_open */
-	uint8_t		 transport;	/* enum sip_transport */
-	bool		 incoming;
-	bool		 taken;		/* leg_taken came */
-	bool		 settled;	/* outgoing: leg_settled came */
-	bool		 forgotten;	/* leg_forget came, or nobody needs to hear of the end */
-	bool		 late;		/* the INVITE under way came without SDP: our 2xx offers, the ACK answers */
-	bool		 cancelled;	/* outgoing: we want it to end though it has no final answer yet */
-	bool		 bye_wanted;	/* BYE as soon as the ACK is here */
-	bool		 bye_open;	/* our BYE is out, or as good as out, and not answered */
-	bool		 far_update;	/* the far end allows UPDATE */
-	bool		 far_timer;	/* the far end supports session timers */
-	bool		 reanswered;	/* our 2xx to a re-INVITE waits for its ACK */
-	bool		 busy;		/* inside a callback: do not free */
-	uint8_t		 bye_q850;
-	uint16_t	 last_status;	/* latest 1xx sent or got */
-	uint32_t	 serial;	/* of leg_reoffer */
-	uint32_t	 cseq;		/* of our latest request in the dialog */
-	uint32_t	 invite_cseq;	/* of our INVITE under way */
-	char		 branch[33];	/* Via branch of our INVITE under way */
-	uint8_t		 glare_tries;
+	UT_hash_handle hh;
+	uint64_t id;
+	uint8_t phase;     /* enum leg_phase */
+	uint8_t open;      /* enum leg_open */
+	uint8_t transport; /* enum sip_transport */
+	bool incoming;
+	bool taken;     /* leg_taken came */
+	bool settled;   /* outgoing: leg_settled came */
+	bool forgotten; /* leg_forget came, or nobody needs to hear of the end */
+	bool late;      /* the INVITE under way came without SDP: our 2xx offers, the ACK answers */
+	bool cancelled; /* outgoing: we want it to end though it has no final answer yet */
+	bool bye_wanted; /* BYE as soon as the ACK is here */
+	bool bye_open;   /* our BYE is out, or as good as out, and not answered */
+	bool far_update; /* the far end allows UPDATE */
+	bool far_timer;  /* the far end supports session timers */
+	bool reanswered; /* our 2xx to a re-INVITE waits for its ACK */
+	bool busy;       /* inside a callback: do not free */
+	uint8_t bye_q850;
+	uint16_t last_status; /* latest 1xx sent or got */
+	uint32_t serial;      /* of leg_reoffer */
+	uint32_t cseq;        /* of our latest request in the dialog */
+	uint32_t invite_cseq; /* of our INVITE under way */
+	char branch[33];      /* Via branch of our INVITE under way */
+	uint8_t glare_tries;
 
 	struct dialog_id id_text;
-	const char	*bind;		/* address of ours to send from (nat_bind_for), NULL any */
-	nta_leg_t	*dialog;
-	nta_incoming_t	*irq;		/* server transaction of open */
-	nta_outgoing_t	*orq;		/* client transaction of open */
-	nta_outgoing_t	*bye;
-	nta_outgoing_t	*refresh;	/* UPDATE of the session timer */
-	struct fork	*forks;
+	const char *bind; /* address of ours to send from (nat_bind_for), NULL any */
+	nta_leg_t *dialog;
+	nta_incoming_t *irq; /* server transaction of open */
+	nta_outgoing_t *orq; /* client transaction of open */
+	nta_outgoing_t *bye;
+	nta_outgoing_t *refresh; /* UPDATE of the session timer */
+	struct fork *forks;
 	struct leg_gone_info *gone;
 
-	struct blob	 event;		/* SDP of leg_answered or leg_reoffer until settled or reanswered; of our re-INVITE */
-	uint64_t	 answered_ms;
-	char		*user_agent;	/* for leg_answered, until settled */
-	struct blob	 acked;		/* what the ACK answered to a late offer; told at each reconnection until the next offer */
-	uint16_t	 reinvited_untold; /* status of a leg_reinvited that could not be told */
+	struct blob event; /* SDP of leg_answered or leg_reoffer until settled or reanswered; of our
+	                      re-INVITE */
+	uint64_t answered_ms;
+	char *user_agent;  /* for leg_answered, until settled */
+	struct blob acked; /* what the ACK answered to a late offer; told at each reconnection until
+	                      the next offer */
+	uint16_t reinvited_untold; /* status of a leg_reinvited that could not be told */
 
 	/* Timer: the earliest of these (monotonic ms, 0 none). */
-	su_timer_t	*timer;
-	uint64_t	 timer_at;
-	uint64_t	 give_up_at;	/* hold without featured, or ring_s over */
-	uint64_t	 glare_at;	/* send the re-INVITE again */
-	uint64_t	 refresh_at;	/* session timer: our refresh */
-	uint64_t	 expire_at;	/* session timer: end the call */
-	uint32_t	 session_s;	/* agreed interval, 0 none */
-	bool		 we_refresh;
-	uint64_t	 offered_us;	/* when leg_offered was sent and not yet acted upon, for overload.c; 0 */
+	su_timer_t *timer;
+	uint64_t timer_at;
+	uint64_t give_up_at; /* hold without featured, or ring_s over */
+	uint64_t glare_at;   /* send the re-INVITE again */
+	uint64_t refresh_at; /* session timer: our refresh */
+	uint64_t expire_at;  /* session timer: end the call */
+	uint32_t session_s;  /* agreed interval, 0 none */
+	bool we_refresh;
+	uint64_t
+	    offered_us; /* when leg_offered was sent and not yet acted upon, for overload.c; 0 */
 
-	uint32_t	 slot;		/* in ck_legs */
-	uint32_t	 open_slot;	/* in ck_open */
-	uint32_t	 long_slot;	/* in ck_long */
+	uint32_t slot;      /* in ck_legs */
+	uint32_t open_slot; /* in ck_open */
+	uint32_t long_slot; /* in ck_long */
 };
 
 /* A new leg in the table; NULL when out of memory or over max_legs. */
 struct leg *leg_new(uint64_t id, bool incoming);
 struct leg *leg_find(uint64_t id);
 
-/* The leg's end: remembers it, saves it and tells featured. Ends the transactions that wait for us, but not BYE or CANCEL on their way. */
-void leg_over(struct leg *leg, uint16_t status, enum leg_end cause, uint8_t q850, const char *reason, const char *redirect);
+/* The leg's end: remembers it, saves it and tells featured. Ends the transactions that wait for us,
+ * but not BYE or CANCEL on their way. */
+void leg_over(struct leg *leg, uint16_t status, enum leg_end cause, uint8_t q850,
+    const char *reason, const char *redirect);
 
 /* The leg ended in a way that featured needs no leg_gone for. */
 void leg_drop(struct leg *leg);
 
-/* Frees the leg if nobody needs it any more. Call last in a callback: leg may be gone afterwards. */
+/* Frees the leg if nobody needs it any more. Call last in a callback: leg may be gone afterwards.
+ */
 void leg_reap(struct leg *leg);
 
-/* featured's leg_hangup, and what the session timer does: CANCEL, BYE or refusal, then leg_gone with this cause. */
+/* featured's leg_hangup, and what the session timer does: CANCEL, BYE or refusal, then leg_gone
+ * with this cause. */
 void leg_hangup(struct leg *leg, enum leg_end cause, uint8_t q850);
 
 /* Sets the timer anew after one of the *_at fields changed. */
@@ -146,7 +156,7 @@ uint8_t leg_wire_state(const struct leg *leg);
 
 /* leg->event still holds a 2xx that featured has not settled. */
 bool blob_pending(const struct leg *leg);
-bool blob_set(struct blob *b, const void *p, size_t len);	/* false: out of memory */
+bool blob_set(struct blob *b, const void *p, size_t len); /* false: out of memory */
 void blob_free(struct blob *b);
 
 #endif

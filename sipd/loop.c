@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The loop: sofia's su_root is the outer one, sd-event (IPC, signals, watchdog) is nested in it by its descriptor.
+ * The loop: sofia's su_root is the outer one, sd-event (IPC, signals, watchdog) is nested in it by
+ * its descriptor.
  *
- * sd-event's sources that need no descriptor (IPC's flush at the end of a turn is one) would wait for the next
- * descriptor event, so before sofia goes to sleep end_of_turn() lets them run. Main thread only.
+ * sd-event's sources that need no descriptor (IPC's flush at the end of a turn is one) would wait
+ * for the next descriptor event, so before sofia goes to sleep end_of_turn() lets them run. Main
+ * thread only.
  */
 #include <errno.h>
 #include <sys/epoll.h>
@@ -12,9 +14,10 @@
 #include "sipd/sipd.h"
 
 /*
- * sofia's clock, by a hook that it has for tests. Its own is the real-time clock, which jumps, and its loop does not sleep in the last
- * millisecond before a timer but spins: at 300 calls/s, with a timer due in every one, that is all of a core. Whole
- * milliseconds of the monotonic clock cure both.
+ * sofia's clock, by a hook that it has for tests. Its own is the real-time clock, which jumps, and
+ * its loop does not sleep in the last millisecond before a timer but spins: at 300 calls/s, with a
+ * timer due in every one, that is all of a core. Whole milliseconds of the monotonic clock cure
+ * both.
  */
 extern void (*_su_time)(su_time_t *tv);
 
@@ -33,7 +36,8 @@ whole_ms(su_time_t *tv)
 	tv->tv_usec = (unsigned long)(ms % 1000 * 1000);
 }
 
-/* Dispatches what is ready; leaves sd-event armed, that is with its descriptor telling the truth. */
+/* Dispatches what is ready; leaves sd-event armed, that is with its descriptor telling the truth.
+ */
 static void
 run_events(void)
 {
@@ -90,7 +94,8 @@ end_of_turn(struct sipd *s, su_root_t *root)
 	/* The cheap way first: the flush by itself needs no turn of sd-event's. */
 	if (s->peer != NULL && ipc_queued(s->peer) > 0)
 		ipc_flush(s->peer);
-	if (sd_event_get_state(s->d.event) != SD_EVENT_ARMED || (s->peer != NULL && ipc_congested(s->peer)))
+	if (sd_event_get_state(s->d.event) != SD_EVENT_ARMED ||
+	    (s->peer != NULL && ipc_congested(s->peer)))
 		run_events();
 	s->draining = false;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * sipd: Warden's SIP daemon. main() is the table of contents: each line is a file in this directory.
- * It parses SIP from strangers, so it holds no secret, no database and no media.
+ * sipd: Warden's SIP daemon. main() is the table of contents: each line is a file in this
+ * directory. It parses SIP from strangers, so it holds no secret, no database and no media.
  */
 #include <malloc.h>
 #include <string.h>
@@ -13,11 +13,12 @@
 
 struct sipd sipd;
 
-/* What sofia does when it runs; getsockopt and ioctl are its, openat and newfstatat are for resolv.conf. */
-static const char *const syscalls[] = { "accept", "accept4", "bind", "connect", "listen", "shutdown", "getsockname",
-	"getpeername", "getsockopt", "setsockopt", "ioctl", "recvmsg", "recvfrom", "sendmsg", "sendto", "socket",
-	"socketpair", "pipe", "pipe2", "poll", "ppoll", "open", "openat", "newfstatat", "fstat", "stat", "uname", "msync",
-	NULL };
+/* What sofia does when it runs; getsockopt and ioctl are its, openat and newfstatat are for
+ * resolv.conf. */
+static const char *const syscalls[] = { "accept", "accept4", "bind", "connect", "listen",
+	"shutdown", "getsockname", "getpeername", "getsockopt", "setsockopt", "ioctl", "recvmsg",
+	"recvfrom", "sendmsg", "sendto", "socket", "socketpair", "pipe", "pipe2", "poll", "ppoll",
+	"open", "openat", "newfstatat", "fstat", "stat", "uname", "msync", NULL };
 
 static bool
 reload(struct daemon *d, void *settings)
@@ -45,7 +46,8 @@ main(int argc, char **argv)
 {
 	int r;
 
-	/* Calls come and go in thousands of small pieces: keep the memory rather than give it back and ask again. */
+	/* Calls come and go in thousands of small pieces: keep the memory rather than give it back
+	 * and ask again. */
 	mallopt(M_TRIM_THRESHOLD, 64 << 20);
 	mallopt(M_TOP_PAD, 1 << 20);
 	mallopt(M_MMAP_THRESHOLD, 1 << 20);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Addresses of both ends of a dialog; see nat.h. Called for each new dialog, so the kernel's answer to "from
- * where would I send there" is remembered for some seconds.
+ * Addresses of both ends of a dialog; see nat.h. Called for each new dialog, so the kernel's answer
+ * to "from where would I send there" is remembered for some seconds.
  */
 #include "sipd/nat.h"
 
@@ -16,7 +16,7 @@
 #include "common/base/str.h"
 
 #define CACHE_SLOTS 256
-#define CACHE_MS 10000
+#define CACHE_MS    10000
 
 uint8_t
 nat_transport(const sip_via_t *via)
@@ -77,7 +77,9 @@ nat_source(union addr *source, const sip_t *sip)
 static const char *
 transport_param(uint8_t transport)
 {
-	return transport == SIP_TRANSPORT_TCP ? ";transport=tcp" : transport == SIP_TRANSPORT_UDP ? ";transport=udp" : "";
+	return transport == SIP_TRANSPORT_TCP ? ";transport=tcp"
+	    : transport == SIP_TRANSPORT_UDP  ? ";transport=udp"
+	                                      : "";
 }
 
 void
@@ -108,8 +110,8 @@ static bool
 local_for(union addr *ours, const union addr *to)
 {
 	static struct {
-		union addr	to, ours;
-		uint64_t	until_ms;
+		union addr to, ours;
+		uint64_t until_ms;
 	} cache[CACHE_SLOTS];
 	uint64_t now = clock_mono_ms();
 	unsigned h = 0;
@@ -120,7 +122,8 @@ local_for(union addr *ours, const union addr *to)
 		for (unsigned i = 0; i < 16; i++)
 			h = h * 31 + to->in6.sin6_addr.s6_addr[i];
 	h %= CACHE_SLOTS;
-	if (cache[h].until_ms > now && cache[h].to.sa.sa_family == to->sa.sa_family && addr_ip_eq(&cache[h].to, to)) {
+	if (cache[h].until_ms > now && cache[h].to.sa.sa_family == to->sa.sa_family &&
+	    addr_ip_eq(&cache[h].to, to)) {
 		*ours = cache[h].ours;
 		return true;
 	}
@@ -162,7 +165,9 @@ nat_bind_of(const msg_t *msg)
 {
 	const tport_t *tp = tport_delivered_by(nta_agent_tports(sipd.agent), msg);
 
-	return tp != NULL && (tp = tport_parent(tp)) != NULL ? nat_bind_find(tport_name(tp)->tpn_ident) : NULL;
+	return tp != NULL && (tp = tport_parent(tp)) != NULL
+	    ? nat_bind_find(tport_name(tp)->tpn_ident)
+	    : NULL;
 }
 
 const char *
@@ -197,7 +202,7 @@ nat_use_source(const union addr *source, const url_t *contact, uint8_t transport
 	if (transport != SIP_TRANSPORT_UDP)
 		return true;
 	if (from_host(&said, contact->url_host, 5060) < 0)
-		return false;	/* a name: it says where it wants to be found */
+		return false; /* a name: it says where it wants to be found */
 	return !addr_ip_eq(&said, source);
 }
 
@@ -212,7 +217,9 @@ bool
 nat_connected(const union addr *to)
 {
 	char host[ADDR_STR_LEN + 1], port[8];
-	tp_name_t name = { .tpn_proto = "tcp", .tpn_canon = host, .tpn_host = host, .tpn_port = port };
+	tp_name_t name = {
+		.tpn_proto = "tcp", .tpn_canon = host, .tpn_host = host, .tpn_port = port
+	};
 	tport_t *tp;
 
 	addr_print_ip(to, host);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Shedding: at more than we can carry, new INVITEs are answered 503 before they cost anything, so that what was let in
- * gets through; queues that only grow would make every call late and each late one a retransmission. The signs
- * are delays, ours (what waits in the sockets) and featured's (how long it takes to take a leg). What belongs to
- * a call is never touched.
+ * Shedding: at more than we can carry, new INVITEs are answered 503 before they cost anything, so
+ * that what was let in gets through; queues that only grow would make every call late and each late
+ * one a retransmission. The signs are delays, ours (what waits in the sockets) and featured's (how
+ * long it takes to take a leg). What belongs to a call is never touched.
  */
 #include <linux/sock_diag.h>
 #include <string.h>
@@ -13,13 +13,14 @@
 #include "common/base/id.h"
 #include "sipd/leg.h"
 
-#define LOOK_US 2000		/* how often the sockets are looked at */
-#define BACKLOG_HIGH (192 << 10) /* bytes of packet buffers: some 150 messages, 30 to 60 ms of work */
-#define BACKLOG_LOW (48 << 10)
-#define LATE_HIGH_US 100000	/* featured takes a leg this late */
-#define LATE_LOW_US 40000
-#define PROBE_US 1000000
-#define FDS_MAX 4096
+#define LOOK_US 2000 /* how often the sockets are looked at */
+#define BACKLOG_HIGH                                                                               \
+	(192 << 10) /* bytes of packet buffers: some 150 messages, 30 to 60 ms of work */
+#define BACKLOG_LOW  (48 << 10)
+#define LATE_HIGH_US 100000 /* featured takes a leg this late */
+#define LATE_LOW_US  40000
+#define PROBE_US     1000000
+#define FDS_MAX      4096
 
 void
 overload_init(void)
@@ -35,7 +36,8 @@ overload_init(void)
 		if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) < 0 || type != SOCK_DGRAM)
 			continue;
 		len = sizeof(a);
-		if (getsockname(fd, &a.sa, &len) < 0 || (a.sa.sa_family != AF_INET && a.sa.sa_family != AF_INET6))
+		if (getsockname(fd, &a.sa, &len) < 0 ||
+		    (a.sa.sa_family != AF_INET && a.sa.sa_family != AF_INET6))
 			continue;
 		if (addr_port(&a) == (uint16_t)sipd.set.port)
 			o->fds[o->nfds++] = fd;
@@ -72,7 +74,7 @@ overload_reset(void)
 	struct leg *leg, *next;
 
 	HASH_ITER(hh, sipd.legs, leg, next)
-		leg->offered_us = 0;
+	leg->offered_us = 0;
 	sipd.overload.waiting = 0;
 	sipd.overload.late_us = 0;
 }
@@ -123,8 +125,8 @@ look(void)
 	else if (bytes < BACKLOG_LOW && late < LATE_LOW_US)
 		o->shedding = false;
 	if (o->shedding && !was)
-		log_limited(&o->bucket, LL_WARNING, "too much to do: new calls get 503", kv_u("backlog_bytes", bytes),
-		    kv_u("featured_us", late));
+		log_limited(&o->bucket, LL_WARNING, "too much to do: new calls get 503",
+		    kv_u("backlog_bytes", bytes), kv_u("featured_us", late));
 }
 
 unsigned

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * PRACK for reliable 1xx to our INVITE (RFC 3262). Each early dialog of a forked INVITE has its own RSeq and CSeq spaces, so
- * each has a struct fork with an nta dialog of its own; dialog_confirm() goes on with that of the fork that answers.
+ * PRACK for reliable 1xx to our INVITE (RFC 3262). Each early dialog of a forked INVITE has its own
+ * RSeq and CSeq spaces, so each has a struct fork with an nta dialog of its own; dialog_confirm()
+ * goes on with that of the fork that answers.
  */
 #include <string.h>
 
@@ -32,8 +33,9 @@ fork_new(struct leg *leg, const sip_t *sip)
 		return NULL;
 	memcpy(f->tag, sip->sip_to->a_tag, len + 1);
 	str_format(cseq, sizeof(cseq), "%u INVITE", leg->invite_cseq);
-	f->dialog = nta_leg_tcreate(sipd.agent, NULL, NULL, SIPTAG_CALL_ID_STR(leg->id_text.call_id),
-	    SIPTAG_FROM_STR(leg->id_text.local), SIPTAG_TO(sip->sip_to), SIPTAG_CSEQ_STR(cseq), TAG_END());
+	f->dialog = nta_leg_tcreate(sipd.agent, NULL, NULL,
+	    SIPTAG_CALL_ID_STR(leg->id_text.call_id), SIPTAG_FROM_STR(leg->id_text.local),
+	    SIPTAG_TO(sip->sip_to), SIPTAG_CSEQ_STR(cseq), TAG_END());
 	if (f->dialog == NULL ||
 	    nta_leg_client_reroute(f->dialog, sip->sip_record_route, sip->sip_contact, 1) < 0) {
 		if (f->dialog != NULL)
@@ -72,7 +74,7 @@ prack_send(struct leg *leg, nta_outgoing_t *orq, const sip_t *sip)
 		if ((f = fork_new(leg, sip)) == NULL)
 			return false;
 	} else if (f->rseq != 0 && rseq != f->rseq + 1) {
-		return false;	/* repeated, or one before it was lost */
+		return false; /* repeated, or one before it was lost */
 	}
 	if (f->prack != NULL)
 		nta_outgoing_destroy(f->prack);
@@ -83,7 +85,7 @@ prack_send(struct leg *leg, nta_outgoing_t *orq, const sip_t *sip)
 	rack->ra_method = sip_method_invite;
 	rack->ra_method_name = "INVITE";
 	f->prack = nta_outgoing_tcreate(f->dialog, on_response, leg,
-	    sip->sip_record_route == NULL ? dialog_hop(leg) : NULL, SIP_METHOD_PRACK, NULL, DIALOG_BIND(leg), SIPTAG_RACK(rack),
-	    SIPTAG_USER_AGENT(sipd.user_agent), TAG_END());
+	    sip->sip_record_route == NULL ? dialog_hop(leg) : NULL, SIP_METHOD_PRACK, NULL,
+	    DIALOG_BIND(leg), SIPTAG_RACK(rack), SIPTAG_USER_AGENT(sipd.user_agent), TAG_END());
 	return true;
 }

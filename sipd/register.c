@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * REGISTER: read it, ask featured, answer. The server transaction waits for featured's reply; each ends with exactly one
- * answer, because every IPC request ends once. Called by stack_event.c.
+ * REGISTER: read it, ask featured, answer. The server transaction waits for featured's reply; each
+ * ends with exactly one answer, because every IPC request ends once. Called by stack_event.c.
  */
 #include "sipd/register.h"
 
@@ -17,20 +17,20 @@
 #include "sipd/nat.h"
 #include "sipd/stack.h"
 
-#define DEADLINE_MS 4000
-#define NTP_EPOCH 2208988800UL	/* sofia's dates count from 1900 */
-#define CONTACTS_MAX 16
+#define DEADLINE_MS   4000
+#define NTP_EPOCH     2208988800UL /* sofia's dates count from 1900 */
+#define CONTACTS_MAX  16
 #define RETRY_AFTER_S 10
 
 /*
- * One REGISTER waiting for featured. Without credentials it will be challenged, and a challenge is given without a
- * transaction (RFC 3261 section 26.3.2.4): msg is held. Else irq.
+ * One REGISTER waiting for featured. Without credentials it will be challenged, and a challenge is
+ * given without a transaction (RFC 3261 section 26.3.2.4): msg is held. Else irq.
  */
 struct reg {
-	nta_incoming_t	*irq;
-	msg_t		*msg;
-	tport_t		*tport;		/* by which msg came; a reference */
-	struct buf	 contacts;	/* of the 200, as it comes in */
+	nta_incoming_t *irq;
+	msg_t *msg;
+	tport_t *tport;      /* by which msg came; a reference */
+	struct buf contacts; /* of the 200, as it comes in */
 };
 
 static void
@@ -49,7 +49,8 @@ static bool
 take_up(struct reg *reg)
 {
 	if (reg->irq == NULL) {
-		reg->irq = nta_incoming_create(sipd.agent, NULL, reg->msg, NULL, NTATAG_TPORT(reg->tport), TAG_END());
+		reg->irq = nta_incoming_create(sipd.agent, NULL, reg->msg, NULL,
+		    NTATAG_TPORT(reg->tport), TAG_END());
 		reg->msg = NULL;
 	}
 	return reg->irq != NULL;
@@ -75,7 +76,8 @@ seconds(const char *text)
 
 	if (text == NULL)
 		return UINT32_MAX;
-	/* RFC 3261 section 20.19: malformed is taken as 3600; absurdly large as much as there is. */
+	/* RFC 3261 section 20.19: malformed is taken as 3600; absurdly large as much as there is.
+	 */
 	if (str_to_i64(text, 0, UINT32_MAX - 1, &v) == 0)
 		return (uint32_t)v;
 	return text[strspn(text, "0123456789")] == '\0' && text[0] != '\0' ? UINT32_MAX - 1 : 3600;
@@ -102,10 +104,11 @@ send_contact(const sip_contact_t *m, uint64_t txn, bool *keepalive)
 			*keepalive = true;
 			continue;
 		}
-		n = snprintf(c.params + len, sizeof(c.params) - len, "%s%s", len > 0 ? ";" : "", *p);
+		n = snprintf(c.params + len, sizeof(c.params) - len, "%s%s", len > 0 ? ";" : "",
+		    *p);
 		if (n < 0 || len + (size_t)n >= sizeof(c.params)) {
 			c.params[len] = '\0';
-			break;	/* what does not fit is not worth losing the phone for */
+			break; /* what does not fit is not worth losing the phone for */
 		}
 		len += (size_t)n;
 	}
@@ -121,13 +124,15 @@ read_request(struct msg_reg_request *r, const sip_t *sip)
 	char text[256];
 	issize_t n;
 
-	if (sip->sip_to->a_url->url_user == NULL || !str_copy(text, sizeof(text), sip->sip_to->a_url->url_user))
+	if (sip->sip_to->a_url->url_user == NULL ||
+	    !str_copy(text, sizeof(text), sip->sip_to->a_url->url_user))
 		return 404;
 	url_unescape(text, text);
 	if (!str_copy(r->aor_user, sizeof(r->aor_user), text))
 		return 404;
 	str_copy(r->aor_domain, sizeof(r->aor_domain), sip->sip_to->a_url->url_host);
-	if (sip->sip_from->a_url->url_user != NULL && str_copy(text, sizeof(text), sip->sip_from->a_url->url_user)) {
+	if (sip->sip_from->a_url->url_user != NULL &&
+	    str_copy(text, sizeof(text), sip->sip_from->a_url->url_user)) {
 		url_unescape(text, text);
 		str_copy(r->from_user, sizeof(r->from_user), text);
 	}
@@ -136,15 +141,17 @@ read_request(struct msg_reg_request *r, const sip_t *sip)
 	r->cseq = sip->sip_cseq->cs_seq;
 	r->expires_s = UINT32_MAX;
 	if (sip->sip_expires != NULL)
-		r->expires_s = sip->sip_expires->ex_delta >= UINT32_MAX ? UINT32_MAX - 1 :
-		    (uint32_t)sip->sip_expires->ex_delta;
+		r->expires_s = sip->sip_expires->ex_delta >= UINT32_MAX
+		    ? UINT32_MAX - 1
+		    : (uint32_t)sip->sip_expires->ex_delta;
 	if (nat_source(&source, sip) == 0)
 		addr_print(&source, r->source);
 	r->transport = nat_transport(sip->sip_via);
 	if (sip->sip_user_agent != NULL)
 		str_copy(r->user_agent, sizeof(r->user_agent), sip->sip_user_agent->g_string);
 	if (sip->sip_path != NULL) {
-		n = sip_header_field_e(r->path, sizeof(r->path), (const sip_header_t *)sip->sip_path, 0);
+		n = sip_header_field_e(r->path, sizeof(r->path),
+		    (const sip_header_t *)sip->sip_path, 0);
 		if (n < 0 || (size_t)n >= sizeof(r->path) || !nat_uri_ok(sip->sip_path->r_url))
 			return 400;
 		r->path[n] = '\0';
@@ -168,7 +175,8 @@ check_contacts(const sip_t *sip, struct msg_reg_request *r)
 			return 0;
 		}
 		n = url_e(uri, sizeof(uri), m->m_url);
-		if (n <= 0 || (size_t)n >= sizeof(uri) || !nat_uri_ok(m->m_url) || ++r->contacts > CONTACTS_MAX)
+		if (n <= 0 || (size_t)n >= sizeof(uri) || !nat_uri_ok(m->m_url) ||
+		    ++r->contacts > CONTACTS_MAX)
 			return 400;
 	}
 	return 0;
@@ -217,8 +225,8 @@ on_reply(void *arg, const struct ipc_msg *reply)
 	switch (reply->type) {
 	case MSG_reg_binding:
 		b = reply->body;
-		buf_fmt(&reg->contacts, "%s<%s>%s%s;expires=%u", reg->contacts.len > 0 ? ", " : "", b->uri,
-		    b->params[0] != '\0' ? ";" : "", b->params, b->expires_s);
+		buf_fmt(&reg->contacts, "%s<%s>%s%s;expires=%u", reg->contacts.len > 0 ? ", " : "",
+		    b->uri, b->params[0] != '\0' ? ";" : "", b->params, b->expires_s);
 		return;
 	case MSG_reg_accepted:
 		accepted(reg);
@@ -227,11 +235,12 @@ on_reply(void *arg, const struct ipc_msg *reply)
 		challenge(reg, reply->body);
 		break;
 	case MSG_reg_too_brief:
-		str_format(min, sizeof(min), "%u", ((const struct msg_reg_too_brief *)reply->body)->min_expires_s);
+		str_format(min, sizeof(min), "%u",
+		    ((const struct msg_reg_too_brief *)reply->body)->min_expires_s);
 		if (!take_up(reg))
 			break;
-		nta_incoming_treply(reg->irq, SIP_423_INTERVAL_TOO_BRIEF, SIPTAG_MIN_EXPIRES_STR(min),
-		    SIPTAG_SERVER(sipd.server), TAG_END());
+		nta_incoming_treply(reg->irq, SIP_423_INTERVAL_TOO_BRIEF,
+		    SIPTAG_MIN_EXPIRES_STR(min), SIPTAG_SERVER(sipd.server), TAG_END());
 		nta_incoming_destroy(reg->irq);
 		break;
 	case MSG_error:
@@ -281,7 +290,8 @@ register_new(msg_t *msg, sip_t *sip)
 	if (!r.auth_present) {
 		reg->msg = msg;
 		reg->tport = nta_incoming_transport(sipd.agent, NULL, msg);
-	} else if ((reg->irq = nta_incoming_create(sipd.agent, NULL, msg, sip, TAG_END())) == NULL) {
+	} else if ((reg->irq = nta_incoming_create(sipd.agent, NULL, msg, sip, TAG_END())) ==
+	    NULL) {
 		finish(reg);
 		return;
 	}

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Offers inside dialogs, in both directions: re-INVITE and UPDATE (RFC 3261 section 14, RFC 3311), glare and its two
- * retry ranges. featured answers reoffers and orders ours; one INVITE transaction at a time for a leg.
+ * Offers inside dialogs, in both directions: re-INVITE and UPDATE (RFC 3261 section 14, RFC 3311),
+ * glare and its two retry ranges. featured answers reoffers and orders ours; one INVITE transaction
+ * at a time for a leg.
  */
 #include <string.h>
 
@@ -15,7 +16,7 @@
 #include "sipd/stack.h"
 #include "sipd/to_featured.h"
 
-#define ANSWER_MS 20000		/* featured's time for a reoffer */
+#define ANSWER_MS   20000 /* featured's time for a reoffer */
 #define GLARE_TRIES 6
 
 static const struct ipc_view no_sdp = { (const uint8_t *)"", 0 };
@@ -37,8 +38,8 @@ try_later(nta_incoming_t *irq)
 
 	sip_retry_after_init(after);
 	after->af_delta = random_below(11);
-	nta_incoming_treply(irq, SIP_500_INTERNAL_SERVER_ERROR, SIPTAG_RETRY_AFTER(after), SIPTAG_SERVER(sipd.server),
-	    TAG_END());
+	nta_incoming_treply(irq, SIP_500_INTERNAL_SERVER_ERROR, SIPTAG_RETRY_AFTER(after),
+	    SIPTAG_SERVER(sipd.server), TAG_END());
 	nta_incoming_destroy(irq);
 	return 0;
 }
@@ -57,15 +58,16 @@ refused(struct leg *leg, nta_incoming_t *irq, const sip_t *sip, struct ipc_view 
 		return true;
 	}
 	if (tag != NULL) {
-		nta_incoming_treply(irq, SIP_420_BAD_EXTENSION, SIPTAG_UNSUPPORTED_STR(tag), SIPTAG_SERVER(sipd.server),
-		    TAG_END());
+		nta_incoming_treply(irq, SIP_420_BAD_EXTENSION, SIPTAG_UNSUPPORTED_STR(tag),
+		    SIPTAG_SERVER(sipd.server), TAG_END());
 		nta_incoming_destroy(irq);
 		return true;
 	}
 	status = !dialog_uris_ok(sip) ? 400 : invite_sdp(sdp, sip);
 	if (status != 0) {
-		nta_incoming_treply(irq, status, NULL, TAG_IF(status == 415, SIPTAG_ACCEPT(sipd.accept)),
-		    SIPTAG_SERVER(sipd.server), TAG_END());
+		nta_incoming_treply(irq, status, NULL,
+		    TAG_IF(status == 415, SIPTAG_ACCEPT(sipd.accept)), SIPTAG_SERVER(sipd.server),
+		    TAG_END());
 		nta_incoming_destroy(irq);
 		return true;
 	}
@@ -102,7 +104,8 @@ reinvite_in(struct leg *leg, nta_incoming_t *irq, const sip_t *sip)
 
 	if (refused(leg, irq, sip, &sdp))
 		return 0;
-	if (leg->open == OPEN_REINVITE_OUT || leg->phase == PHASE_DIALING || leg->phase == PHASE_RINGING) {
+	if (leg->open == OPEN_REINVITE_OUT || leg->phase == PHASE_DIALING ||
+	    leg->phase == PHASE_RINGING) {
 		stack_answer(irq, SIP_491_REQUEST_PENDING);
 		return 0;
 	}
@@ -133,10 +136,13 @@ update_in(struct leg *leg, nta_incoming_t *irq, const sip_t *sip)
 		dialog_refresh_target(leg, sip);
 		session_timer_of_request(leg, sip);
 		expires = session_timer_answer(leg, se);
-		nta_incoming_treply(irq, SIP_200_OK, SIPTAG_CONTACT_STR(leg->id_text.contact), SIPTAG_SERVER(sipd.server),
-		    SIPTAG_ALLOW(sipd.allow), SIPTAG_SUPPORTED(sipd.supported),
+		nta_incoming_treply(irq, SIP_200_OK, SIPTAG_CONTACT_STR(leg->id_text.contact),
+		    SIPTAG_SERVER(sipd.server), SIPTAG_ALLOW(sipd.allow),
+		    SIPTAG_SUPPORTED(sipd.supported),
 		    TAG_IF(expires != NULL, SIPTAG_SESSION_EXPIRES_STR(expires)),
-		    TAG_IF(expires != NULL && leg->far_timer && !leg->we_refresh, SIPTAG_REQUIRE_STR("timer")), TAG_END());
+		    TAG_IF(expires != NULL && leg->far_timer && !leg->we_refresh,
+		        SIPTAG_REQUIRE_STR("timer")),
+		    TAG_END());
 		nta_incoming_destroy(irq);
 		if (leg->phase == PHASE_UP)
 			session_timer_start(leg);
@@ -166,12 +172,13 @@ send_answer(struct leg *leg, const struct ipc_view *sdp)
 	sip_payload_init(body);
 	body->pl_data = (char *)(uintptr_t)sdp->p;
 	body->pl_len = sdp->len;
-	nta_incoming_treply(leg->irq, SIP_200_OK, SIPTAG_CONTACT_STR(leg->id_text.contact), SIPTAG_SERVER(sipd.server),
-	    SIPTAG_ALLOW(sipd.allow), SIPTAG_SUPPORTED(sipd.supported),
+	nta_incoming_treply(leg->irq, SIP_200_OK, SIPTAG_CONTACT_STR(leg->id_text.contact),
+	    SIPTAG_SERVER(sipd.server), SIPTAG_ALLOW(sipd.allow), SIPTAG_SUPPORTED(sipd.supported),
 	    TAG_IF(expires != NULL, SIPTAG_SESSION_EXPIRES_STR(expires)),
-	    TAG_IF(expires != NULL && leg->far_timer && !leg->we_refresh, SIPTAG_REQUIRE_STR("timer")),
-	    TAG_IF(sdp->len > 0, SIPTAG_CONTENT_TYPE(sipd.sdp_type)), TAG_IF(sdp->len > 0, SIPTAG_PAYLOAD(body)),
-	    TAG_END());
+	    TAG_IF(expires != NULL && leg->far_timer && !leg->we_refresh,
+	        SIPTAG_REQUIRE_STR("timer")),
+	    TAG_IF(sdp->len > 0, SIPTAG_CONTENT_TYPE(sipd.sdp_type)),
+	    TAG_IF(sdp->len > 0, SIPTAG_PAYLOAD(body)), TAG_END());
 }
 
 /* The reoffer is over without a session change. */
@@ -191,12 +198,13 @@ reinvite_answer(struct leg *leg, const struct msg_leg_reanswer *m)
 {
 	msg_t *msg;
 
-	if ((leg->open != OPEN_REINVITE_IN && leg->open != OPEN_UPDATE_IN) || leg->irq == NULL || leg->reanswered ||
-	    m->serial != leg->serial)
+	if ((leg->open != OPEN_REINVITE_IN && leg->open != OPEN_UPDATE_IN) || leg->irq == NULL ||
+	    leg->reanswered || m->serial != leg->serial)
 		return;
 	leg->give_up_at = 0;
 	if (m->status < 200 || m->status >= 300) {
-		nta_incoming_treply(leg->irq, m->status >= 300 && m->status <= 699 ? m->status : 500, NULL,
+		nta_incoming_treply(leg->irq,
+		    m->status >= 300 && m->status <= 699 ? m->status : 500, NULL,
 		    SIPTAG_SERVER(sipd.server), TAG_END());
 		nta_incoming_destroy(leg->irq);
 		reoffer_done(leg);
@@ -222,7 +230,8 @@ reinvite_answer(struct leg *leg, const struct msg_leg_reanswer *m)
 void
 reinvite_give_up(struct leg *leg)
 {
-	if ((leg->open != OPEN_REINVITE_IN && leg->open != OPEN_UPDATE_IN) || leg->irq == NULL || leg->reanswered)
+	if ((leg->open != OPEN_REINVITE_IN && leg->open != OPEN_UPDATE_IN) || leg->irq == NULL ||
+	    leg->reanswered)
 		return;
 	log_limited(&sipd.noise, LL_WARNING, "no answer to a reoffer", kv_x("leg", leg->id));
 	try_later(leg->irq);
@@ -291,9 +300,10 @@ send_offer(struct leg *leg)
 	body->pl_data = (char *)leg->event.p;
 	body->pl_len = leg->event.len;
 	str_format(min_se, sizeof(min_se), "%u", (unsigned)sipd.set.min_se);
-	leg->orq = nta_outgoing_tcreate(leg->dialog, on_response, leg, dialog_hop(leg), SIP_METHOD_INVITE, NULL,
-	    DIALOG_BIND(leg), NTATAG_BRANCH_KEY(leg->branch), SIPTAG_CONTACT_STR(leg->id_text.contact),
-	    SIPTAG_USER_AGENT(sipd.user_agent), SIPTAG_ALLOW(sipd.allow), SIPTAG_SUPPORTED(sipd.supported),
+	leg->orq = nta_outgoing_tcreate(leg->dialog, on_response, leg, dialog_hop(leg),
+	    SIP_METHOD_INVITE, NULL, DIALOG_BIND(leg), NTATAG_BRANCH_KEY(leg->branch),
+	    SIPTAG_CONTACT_STR(leg->id_text.contact), SIPTAG_USER_AGENT(sipd.user_agent),
+	    SIPTAG_ALLOW(sipd.allow), SIPTAG_SUPPORTED(sipd.supported),
 	    TAG_IF(expires != NULL, SIPTAG_SESSION_EXPIRES_STR(expires)),
 	    TAG_IF(expires != NULL, SIPTAG_MIN_SE_STR(min_se)),
 	    TAG_IF(leg->event.len > 0, SIPTAG_CONTENT_TYPE(sipd.sdp_type)),
@@ -322,7 +332,7 @@ void
 reinvite_send(struct leg *leg, const struct ipc_view *sdp)
 {
 	if (leg->phase == PHASE_GONE || leg->open == OPEN_REINVITE_OUT || leg->glare_at != 0)
-		return;		/* repeated after a reconnection */
+		return; /* repeated after a reconnection */
 	if (leg->phase != PHASE_UP || leg->open != OPEN_NONE || blob_pending(leg)) {
 		tell_reinvited(leg, 491, NULL);
 		return;
@@ -383,12 +393,14 @@ on_failure(struct leg *leg, const sip_t *sip, int status)
 	bool internal = sip == NULL || nta_sip_is_internal(sip);
 
 	leg->open = OPEN_NONE;
-	if (leg->glare_tries < GLARE_TRIES && (status == 491 || (status == 500 && after != NULL && after->af_delta <= 10))) {
+	if (leg->glare_tries < GLARE_TRIES &&
+	    (status == 491 || (status == 500 && after != NULL && after->af_delta <= 10))) {
 		wait_out_glare(leg);
 		checkpoint_save(leg);
 		return;
 	}
-	if (status == 422 && min != NULL && min->min_delta > leg->session_s && min->min_delta <= 86400) {
+	if (status == 422 && min != NULL && min->min_delta > leg->session_s &&
+	    min->min_delta <= 86400) {
 		leg->session_s = (uint32_t)min->min_delta;
 		start(leg);
 		return;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Taking up legs from the checkpoint after a restart. Established dialogs are made again silently; INVITEs under way go on
- * with the same transaction ids, so that the far ends see retransmissions at most. Called once, after the stack listens.
+ * Taking up legs from the checkpoint after a restart. Established dialogs are made again silently;
+ * INVITEs under way go on with the same transaction ids, so that the far ends see retransmissions
+ * at most. Called once, after the stack listens.
  */
 #include "sipd/sipd.h"
 
@@ -44,8 +45,11 @@ take(char **field, const char **p, const char *end)
 static bool
 take_texts(struct leg *leg, const struct leg_rec *rec)
 {
-	const char *p = rec->text, *end = rec->text + (rec->text_len < REC_TEXT ? rec->text_len : REC_TEXT);
-	const struct long_rec *more = rec->long_slot != CKPT_NONE ? ckpt_get(sipd.ck_long, rec->long_slot) : NULL;
+	const char *p = rec->text,
+	           *end = rec->text + (rec->text_len < REC_TEXT ? rec->text_len : REC_TEXT);
+	const struct long_rec *more = rec->long_slot != CKPT_NONE
+	    ? ckpt_get(sipd.ck_long, rec->long_slot)
+	    : NULL;
 	struct dialog_id *id = &leg->id_text;
 	char *reason = NULL, *redirect = NULL, *bind = NULL;
 	bool ok;
@@ -55,10 +59,10 @@ take_texts(struct leg *leg, const struct leg_rec *rec)
 		p = ckpt_tail(sipd.ck_long, leg->long_slot);
 		end = p + more->len;
 	}
-	ok = take(&id->call_id, &p, end) && take(&id->local, &p, end) && take(&id->remote, &p, end) &&
-	    take(&id->target, &p, end) && take(&id->route, &p, end) && take(&id->next_hop, &p, end) &&
-	    take(&id->contact, &p, end) && take(&reason, &p, end) && take(&redirect, &p, end) &&
-	    take(&bind, &p, end);
+	ok = take(&id->call_id, &p, end) && take(&id->local, &p, end) &&
+	    take(&id->remote, &p, end) && take(&id->target, &p, end) && take(&id->route, &p, end) &&
+	    take(&id->next_hop, &p, end) && take(&id->contact, &p, end) && take(&reason, &p, end) &&
+	    take(&redirect, &p, end) && take(&bind, &p, end);
 	if (ok && bind[0] != '\0')
 		leg->bind = nat_bind_find(bind);
 	if (ok && rec->phase == PHASE_GONE) {
@@ -112,27 +116,32 @@ checkpoint_transaction(struct leg *leg, const char *text, size_t len)
 	sip_t *sip = msg != NULL ? sip_object(msg) : NULL;
 	tport_t *tp = NULL;
 
-	if (sip == NULL || sip->sip_request == NULL || sip->sip_via == NULL || sip->sip_from == NULL ||
-	    sip->sip_to == NULL || sip->sip_call_id == NULL || sip->sip_cseq == NULL) {
+	if (sip == NULL || sip->sip_request == NULL || sip->sip_via == NULL ||
+	    sip->sip_from == NULL || sip->sip_to == NULL || sip->sip_call_id == NULL ||
+	    sip->sip_cseq == NULL) {
 		if (msg != NULL)
 			msg_destroy(msg);
 		return NULL;
 	}
 	/*
-	 * RSeq starts anew in a new transaction and the caller would ignore such a 1xx (RFC 3262 section 3), while
-	 * nta would end the call for want of its PRACK. So from here on 1xx go unreliably.
+	 * RSeq starts anew in a new transaction and the caller would ignore such a 1xx (RFC 3262
+	 * section 3), while nta would end the call for want of its PRACK. So from here on 1xx go
+	 * unreliably.
 	 */
 	if (sip->sip_require != NULL)
 		sip_header_remove(msg, sip, (sip_header_t *)sip->sip_require);
 	if (sip->sip_supported != NULL)
 		sip_header_remove(msg, sip, (sip_header_t *)sip->sip_supported);
-	/* The connection that it came by is gone: answers go to the port that the caller listens on (RFC 3261 section 18.2.2). */
+	/* The connection that it came by is gone: answers go to the port that the caller listens on
+	 * (RFC 3261 section 18.2.2). */
 	if (nat_transport(sip->sip_via) == SIP_TRANSPORT_TCP)
 		msg_header_remove_param(sip->sip_via->v_common, "rport");
 	for (tp = tport_primaries(nta_agent_tports(sipd.agent)); tp != NULL; tp = tport_next(tp))
-		if (nat_transport(sip->sip_via) == (tport_is_udp(tp) ? SIP_TRANSPORT_UDP : SIP_TRANSPORT_TCP) &&
-		    (strchr(sip->sip_via->v_received != NULL ? sip->sip_via->v_received : sip->sip_via->v_host, ':') !=
-		    NULL) == tport_has_ip6(tp))
+		if (nat_transport(sip->sip_via) ==
+		        (tport_is_udp(tp) ? SIP_TRANSPORT_UDP : SIP_TRANSPORT_TCP) &&
+		    (strchr(sip->sip_via->v_received != NULL ? sip->sip_via->v_received
+		                                             : sip->sip_via->v_host,
+		         ':') != NULL) == tport_has_ip6(tp))
 			break;
 	if (tp == NULL) {
 		msg_destroy(msg);
@@ -145,7 +154,9 @@ checkpoint_transaction(struct leg *leg, const char *text, size_t len)
 static bool
 restore_open(struct leg *leg, const struct leg_rec *rec)
 {
-	const struct open_rec *open = rec->open_slot != CKPT_NONE ? ckpt_get(sipd.ck_open, rec->open_slot) : NULL;
+	const struct open_rec *open = rec->open_slot != CKPT_NONE
+	    ? ckpt_get(sipd.ck_open, rec->open_slot)
+	    : NULL;
 	struct ipc_view b = { NULL, 0 };
 	struct msg_leg_dial dial;
 	const char *a;
@@ -154,7 +165,8 @@ restore_open(struct leg *leg, const struct leg_rec *rec)
 	bool ok;
 
 	if (open == NULL || open->leg != leg->id || open->a_len + open->b_len > OPEN_TAIL)
-		return leg->phase == PHASE_UP || leg->phase == PHASE_ANSWERED || leg->phase == PHASE_GONE;
+		return leg->phase == PHASE_UP || leg->phase == PHASE_ANSWERED ||
+		    leg->phase == PHASE_GONE;
 	leg->open_slot = rec->open_slot;
 	a = ckpt_tail(sipd.ck_open, leg->open_slot);
 	if (open->has_b)
@@ -163,7 +175,8 @@ restore_open(struct leg *leg, const struct leg_rec *rec)
 	case OPEN_INVITE_IN:
 		if (leg->phase == PHASE_GONE && !leg->bye_wanted)
 			return true;
-		ok = invite_in_restore(leg, a, open->a_len, leg->phase != PHASE_OFFERED && open->has_b ? &b : NULL);
+		ok = invite_in_restore(leg, a, open->a_len,
+		    leg->phase != PHASE_OFFERED && open->has_b ? &b : NULL);
 		return ok || leg->phase != PHASE_OFFERED;
 	case OPEN_INVITE_OUT:
 		if (open->has_b && leg->phase == PHASE_UP) {
@@ -179,7 +192,8 @@ restore_open(struct leg *leg, const struct leg_rec *rec)
 		free(hold);
 		return ok;
 	case OPEN_REINVITE_IN:
-		return reinvite_in_restore(leg, a, open->a_len, open->has_b ? &b : NULL) || leg->phase == PHASE_UP;
+		return reinvite_in_restore(leg, a, open->a_len, open->has_b ? &b : NULL) ||
+		    leg->phase == PHASE_UP;
 	case OPEN_REINVITE_OUT:
 		blob_set(&leg->event, a, open->a_len);
 		return reinvite_out_restore(leg) || leg->phase == PHASE_UP;
@@ -196,7 +210,8 @@ restore_leg(uint32_t slot, const struct leg_rec *rec)
 	struct leg *leg;
 	bool ok;
 
-	if (rec->id == 0 || leg_find(rec->id) != NULL || (leg = leg_new(rec->id, (rec->flags & REC_INCOMING) != 0)) == NULL)
+	if (rec->id == 0 || leg_find(rec->id) != NULL ||
+	    (leg = leg_new(rec->id, (rec->flags & REC_INCOMING) != 0)) == NULL)
 		return false;
 	leg->slot = slot;
 	leg->busy = true;
@@ -213,7 +228,8 @@ restore_leg(uint32_t slot, const struct leg_rec *rec)
 	if (ok && leg->phase == PHASE_ANSWERED && leg->irq == NULL)
 		leg->phase = PHASE_UP;
 	if (!ok) {
-		log_warning("leg cannot be taken up again", kv_x("leg", rec->id), kv_u("phase", rec->phase));
+		log_warning("leg cannot be taken up again", kv_x("leg", rec->id),
+		    kv_u("phase", rec->phase));
 		leg->forgotten = true;
 		leg->phase = PHASE_GONE;
 		leg->bye_wanted = false;
@@ -236,7 +252,8 @@ checkpoint_load(void)
 	uint32_t slot;
 	uint64_t from = clock_mono_us();
 
-	for (slot = ckpt_next(sipd.ck_legs, 0); slot != CKPT_NONE; slot = ckpt_next(sipd.ck_legs, slot + 1)) {
+	for (slot = ckpt_next(sipd.ck_legs, 0); slot != CKPT_NONE;
+	     slot = ckpt_next(sipd.ck_legs, slot + 1)) {
 		if ((rec = ckpt_get(sipd.ck_legs, slot)) == NULL)
 			continue;
 		copy = *rec;
@@ -247,14 +264,16 @@ checkpoint_load(void)
 			ckpt_del(sipd.ck_legs, slot);
 		ckpt_leave(sipd.ck_legs);
 	}
-	for (slot = ckpt_next(sipd.ck_open, 0); slot != CKPT_NONE; slot = ckpt_next(sipd.ck_open, slot + 1)) {
+	for (slot = ckpt_next(sipd.ck_open, 0); slot != CKPT_NONE;
+	     slot = ckpt_next(sipd.ck_open, slot + 1)) {
 		const struct open_rec *open = ckpt_get(sipd.ck_open, slot);
 		struct leg *leg = open != NULL ? leg_find(open->leg) : NULL;
 
 		if (leg == NULL || leg->open_slot != slot)
 			ckpt_del(sipd.ck_open, slot);
 	}
-	for (slot = ckpt_next(sipd.ck_long, 0); slot != CKPT_NONE; slot = ckpt_next(sipd.ck_long, slot + 1)) {
+	for (slot = ckpt_next(sipd.ck_long, 0); slot != CKPT_NONE;
+	     slot = ckpt_next(sipd.ck_long, slot + 1)) {
 		const struct long_rec *text = ckpt_get(sipd.ck_long, slot);
 		struct leg *leg = text != NULL ? leg_find(text->leg) : NULL;
 
@@ -262,5 +281,6 @@ checkpoint_load(void)
 			ckpt_del(sipd.ck_long, slot);
 	}
 	if (sipd.count.restored > 0)
-		log_info("legs taken up", kv_u("legs", sipd.count.restored), kv_u("us", clock_mono_us() - from));
+		log_info("legs taken up", kv_u("legs", sipd.count.restored),
+		    kv_u("us", clock_mono_us() - from));
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Reconciliation with featured after each (re)connection: every leg is named between sync_begin and sync_end; then what featured may
- * not have heard is said again. Called by from_featured.c.
+ * Reconciliation with featured after each (re)connection: every leg is named between sync_begin and
+ * sync_end; then what featured may not have heard is said again. Called by from_featured.c.
  */
 #include "sipd/from_featured.h"
 #include "sipd/leg.h"
@@ -16,7 +16,8 @@ untold(struct leg *leg)
 		tell_offered(leg);
 	if (leg->phase == PHASE_UP && !leg->incoming && !leg->settled)
 		tell_answered(leg);
-	if ((leg->open == OPEN_REINVITE_IN || leg->open == OPEN_UPDATE_IN) && leg->irq != NULL && !leg->reanswered)
+	if ((leg->open == OPEN_REINVITE_IN || leg->open == OPEN_UPDATE_IN) && leg->irq != NULL &&
+	    !leg->reanswered)
 		tell_reoffer(leg);
 	if (leg->acked.len > 0 && leg->phase == PHASE_UP) {
 		v = (struct ipc_view){ leg->acked.p, leg->acked.len };
@@ -40,9 +41,12 @@ resync(void)
 	struct msg_sync_end end = { 0 };
 	struct leg *leg, *next;
 
-	ipc_send(sipd.peer, MSG_sync_begin, &(struct msg_sync_begin){ });
-	HASH_ITER(hh, sipd.legs, leg, next) {
-		struct msg_sync_leg m = { .leg = leg->id, .state = leg_wire_state(leg), .last_status = leg->last_status };
+	ipc_send(sipd.peer, MSG_sync_begin, &(struct msg_sync_begin){});
+	HASH_ITER(hh, sipd.legs, leg, next)
+	{
+		struct msg_sync_leg m = { .leg = leg->id,
+			.state = leg_wire_state(leg),
+			.last_status = leg->last_status };
 
 		if (leg->phase == PHASE_GONE && leg->forgotten)
 			continue;
@@ -51,6 +55,6 @@ resync(void)
 	}
 	ipc_send(sipd.peer, MSG_sync_end, &end);
 	HASH_ITER(hh, sipd.legs, leg, next)
-		untold(leg);
+	untold(leg);
 	log_info("told featured what lives here", kv_u("legs", end.count));
 }

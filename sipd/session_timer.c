@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* Session timers; see session_timer.h. Called by everything that sees INVITE, UPDATE and their 2xx, and by the leg's timer. */
+/* Session timers; see session_timer.h. Called by everything that sees INVITE, UPDATE and their 2xx,
+ * and by the leg's timer. */
 #include "sipd/session_timer.h"
 
 #include "common/base/clock.h"
@@ -19,7 +20,8 @@ static void
 note_abilities(struct leg *leg, const sip_t *sip)
 {
 	if (sip->sip_supported != NULL || sip->sip_require != NULL)
-		leg->far_timer = sip_has_feature(sip->sip_supported, "timer") || sip_has_feature(sip->sip_require, "timer");
+		leg->far_timer = sip_has_feature(sip->sip_supported, "timer") ||
+		    sip_has_feature(sip->sip_require, "timer");
 	if (sip->sip_allow != NULL)
 		leg->far_update = sip_is_allowed(sip->sip_allow, SIP_METHOD_UPDATE);
 }
@@ -29,7 +31,8 @@ session_timer_too_short(const sip_t *sip)
 {
 	const sip_session_expires_t *x = sip_session_expires(sip);
 
-	/* Who does not know the extension cannot make sense of 422: a proxy put the header in, let it pass. */
+	/* Who does not know the extension cannot make sense of 422: a proxy put the header in, let
+	 * it pass. */
 	if (x == NULL || !sip_has_feature(sip->sip_supported, "timer"))
 		return 0;
 	return (int64_t)x->x_delta < sipd.set.min_se ? (unsigned)sipd.set.min_se : 0;
@@ -51,7 +54,8 @@ session_timer_of_request(struct leg *leg, const sip_t *sip)
 		leg->we_refresh = !leg->far_timer || refresher_is(x, "uas");
 	} else if (leg->far_timer) {
 		leg->session_s = (uint32_t)sipd.set.session_expires;
-		if (min != NULL && leg->session_s != 0 && min->min_delta > leg->session_s && min->min_delta <= 86400)
+		if (min != NULL && leg->session_s != 0 && min->min_delta > leg->session_s &&
+		    min->min_delta <= 86400)
 			leg->session_s = (uint32_t)min->min_delta;
 	}
 }
@@ -61,7 +65,8 @@ session_timer_answer(const struct leg *leg, char *out)
 {
 	if (leg->session_s == 0)
 		return NULL;
-	str_format(out, SESSION_TIMER_STR, "%u;refresher=%s", leg->session_s, leg->we_refresh ? "uas" : "uac");
+	str_format(out, SESSION_TIMER_STR, "%u;refresher=%s", leg->session_s,
+	    leg->we_refresh ? "uas" : "uac");
 	return out;
 }
 
@@ -71,7 +76,8 @@ session_timer_ask(const struct leg *leg, char *out)
 	if (leg->session_s == 0)
 		return NULL;
 	if (leg->phase == PHASE_UP)
-		str_format(out, SESSION_TIMER_STR, "%u;refresher=%s", leg->session_s, leg->we_refresh ? "uac" : "uas");
+		str_format(out, SESSION_TIMER_STR, "%u;refresher=%s", leg->session_s,
+		    leg->we_refresh ? "uac" : "uas");
 	else
 		str_format(out, SESSION_TIMER_STR, "%u", leg->session_s);
 	return out;
@@ -124,7 +130,8 @@ on_response(struct leg *leg, nta_outgoing_t *orq, const sip_t *sip)
 		session_timer_start(leg);
 		checkpoint_save(leg);
 	} else if (status == 408 || status == 481) {
-		log_info("session refresh failed", kv_x("leg", leg->id), kv_u("status", (uint64_t)status));
+		log_info("session refresh failed", kv_x("leg", leg->id),
+		    kv_u("status", (uint64_t)status));
 		leg_hangup(leg, LEG_END_TIMEOUT, 0);
 	} else if (status == 422 && sip != NULL && sip_min_se(sip) != NULL &&
 	    sip_min_se(sip)->min_delta > leg->session_s && sip_min_se(sip)->min_delta <= 86400) {
@@ -133,7 +140,7 @@ on_response(struct leg *leg, nta_outgoing_t *orq, const sip_t *sip)
 	} else if (status == 405 || status == 501) {
 		leg->far_update = false;
 		tell_refresh(leg);
-	}	/* else: once more before it runs out */
+	} /* else: once more before it runs out */
 	leg->busy = false;
 	leg_reap(leg);
 	return 0;
@@ -147,17 +154,19 @@ session_timer_refresh(struct leg *leg)
 
 	if (expires == NULL)
 		return;
-	/* Until it has come to something: featured may be away, we may be killed, or the INVITE under way be refused. */
+	/* Until it has come to something: featured may be away, we may be killed, or the INVITE
+	 * under way be refused. */
 	leg->refresh_at = clock_mono_ms() + (uint64_t)leg->session_s * 1000 / 8;
 	leg_timer(leg);
 	if (leg->open != OPEN_NONE || leg->refresh != NULL)
-		return;	/* an INVITE under way refreshes as well */
+		return; /* an INVITE under way refreshes as well */
 	if (!leg->far_update) {
 		tell_refresh(leg);
 		return;
 	}
 	dialog_next_cseq(leg);
-	leg->refresh = nta_outgoing_tcreate(leg->dialog, on_response, leg, dialog_hop(leg), SIP_METHOD_UPDATE, NULL, DIALOG_BIND(leg),
-	    SIPTAG_CONTACT_STR(leg->id_text.contact), SIPTAG_USER_AGENT(sipd.user_agent),
-	    SIPTAG_SUPPORTED(sipd.supported), SIPTAG_SESSION_EXPIRES_STR(expires), TAG_END());
+	leg->refresh = nta_outgoing_tcreate(leg->dialog, on_response, leg, dialog_hop(leg),
+	    SIP_METHOD_UPDATE, NULL, DIALOG_BIND(leg), SIPTAG_CONTACT_STR(leg->id_text.contact),
+	    SIPTAG_USER_AGENT(sipd.user_agent), SIPTAG_SUPPORTED(sipd.supported),
+	    SIPTAG_SESSION_EXPIRES_STR(expires), TAG_END());
 }

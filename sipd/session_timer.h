@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Session timers (RFC 4028): a dead far end is noticed by the refresh that does not come or is not answered. The interval
- * and who refreshes stand in leg->session_s and leg->we_refresh.
+ * Session timers (RFC 4028): a dead far end is noticed by the refresh that does not come or is not
+ * answered. The interval and who refreshes stand in leg->session_s and leg->we_refresh.
  */
 #ifndef WARDEN_SIPD_SESSION_TIMER_H
 #define WARDEN_SIPD_SESSION_TIMER_H

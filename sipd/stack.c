@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The nta agent: makes it, binds its sockets, and has the small answers that several files send. Called by
- * main.c and by all that talk SIP; decides nothing about calls.
+ * The nta agent: makes it, binds its sockets, and has the small answers that several files send.
+ * Called by main.c and by all that talk SIP; decides nothing about calls.
  */
 #include "sipd/stack.h"
 
@@ -67,9 +67,11 @@ check_bind(const union addr *a)
 
 	addr_print(a, text);
 	if ((r = try_bind(a, SOCK_DGRAM)) < 0)
-		fatal("cannot listen on UDP %s: %s (server.sip_host, server.sip_port)", text, strerror(-r));
+		fatal("cannot listen on UDP %s: %s (server.sip_host, server.sip_port)", text,
+		    strerror(-r));
 	if ((r = try_bind(a, SOCK_STREAM)) < 0)
-		fatal("cannot listen on TCP %s: %s (server.sip_host, server.sip_port)", text, strerror(-r));
+		fatal("cannot listen on TCP %s: %s (server.sip_host, server.sip_port)", text,
+		    strerror(-r));
 }
 
 void
@@ -89,8 +91,8 @@ make_headers(void)
 	sipd.accept = sip_accept_make(home, "application/sdp");
 	stack_names(sipd.set.server_name);
 	sipd.sdp_type = sip_content_type_make(home, "application/sdp");
-	if (sipd.allow == NULL || sipd.supported == NULL || sipd.accept == NULL || sipd.server == NULL ||
-	    sipd.user_agent == NULL || sipd.sdp_type == NULL)
+	if (sipd.allow == NULL || sipd.supported == NULL || sipd.accept == NULL ||
+	    sipd.server == NULL || sipd.user_agent == NULL || sipd.sdp_type == NULL)
 		fatal("out of memory");
 }
 
@@ -105,16 +107,18 @@ listen_on(const union addr *a)
 		return false;
 	addr_print(a, text);
 	str_format(uri, sizeof(uri), "sip:%s", text);
-	if (nta_agent_add_tport(sipd.agent, URL_STRING_MAKE(uri), TPTAG_IDENT(name), TPTAG_PONG2PING(1),
-	    TPTAG_IDLE(7200000), TPTAG_TIMEOUT(64000), TPTAG_UDP_RMEM(4 << 20), TPTAG_UDP_WMEM(4 << 20),
-	    TPTAG_QUEUESIZE(1024), TAG_END()) < 0) {
+	if (nta_agent_add_tport(sipd.agent, URL_STRING_MAKE(uri), TPTAG_IDENT(name),
+	        TPTAG_PONG2PING(1), TPTAG_IDLE(7200000), TPTAG_TIMEOUT(64000),
+	        TPTAG_UDP_RMEM(4 << 20), TPTAG_UDP_WMEM(4 << 20), TPTAG_QUEUESIZE(1024),
+	        TAG_END()) < 0) {
 		log_error("cannot listen", kv_s("address", text), kv_s("error", strerror(errno)));
 		return false;
 	}
 	return true;
 }
 
-/* Every address of the machine by itself, so that an answer leaves from where the question came in. */
+/* Every address of the machine by itself, so that an answer leaves from where the question came in.
+ */
 static unsigned
 listen_on_all(void)
 {
@@ -157,10 +161,11 @@ stack_init(void)
 		fatal("server.sip_host: \"%s\" is not an IP address", sipd.set.host);
 	check_bind(&a);
 	make_headers();
-	sipd.agent = nta_agent_create(sipd.root, (url_string_t *)-1, stack_message, &sipd, NTATAG_UA(1),
-	    NTATAG_SERVER_RPORT(2), NTATAG_TCP_RPORT(1), NTATAG_MAXSIZE(65536), NTATAG_UDP_MTU(65535),
-	    NTATAG_MERGE_482(1), NTATAG_USE_NAPTR(1), NTATAG_USE_SRV(1), NTATAG_EXTRA_100(1), NTATAG_TIMEOUT_408(1),
-	    NTATAG_REL100(0), NTATAG_CANCEL_487(0), TAG_END());
+	sipd.agent = nta_agent_create(sipd.root, (url_string_t *)-1, stack_message, &sipd,
+	    NTATAG_UA(1), NTATAG_SERVER_RPORT(2), NTATAG_TCP_RPORT(1), NTATAG_MAXSIZE(65536),
+	    NTATAG_UDP_MTU(65535), NTATAG_MERGE_482(1), NTATAG_USE_NAPTR(1), NTATAG_USE_SRV(1),
+	    NTATAG_EXTRA_100(1), NTATAG_TIMEOUT_408(1), NTATAG_REL100(0), NTATAG_CANCEL_487(0),
+	    TAG_END());
 	if (sipd.agent == NULL)
 		fatal("cannot make the SIP stack: %s", strerror(errno));
 	n = addr_is_any(&a) ? listen_on_all() : listen_on(&a);
@@ -201,8 +206,9 @@ stack_refuse(msg_t *msg, int status, const char *phrase, unsigned retry_after)
 
 	sip_retry_after_init(after);
 	after->af_delta = retry_after;
-	nta_msg_treply(sipd.agent, msg, status, phrase, TAG_IF(retry_after > 0, SIPTAG_RETRY_AFTER(after)),
-	    SIPTAG_SERVER(sipd.server), TAG_END());
+	nta_msg_treply(sipd.agent, msg, status, phrase,
+	    TAG_IF(retry_after > 0, SIPTAG_RETRY_AFTER(after)), SIPTAG_SERVER(sipd.server),
+	    TAG_END());
 }
 
 void
@@ -245,7 +251,8 @@ stack_reason(const sip_t *sip, char *text, size_t size)
 			continue;
 		if (text != NULL && text[0] == '\0' && re->re_text != NULL)
 			str_copy(text, size, re->re_text);
-		if (str_ieq(re->re_protocol, "Q.850") && str_to_i64(re->re_cause, 1, 127, &cause) == 0)
+		if (str_ieq(re->re_protocol, "Q.850") &&
+		    str_to_i64(re->re_cause, 1, 127, &cause) == 0)
 			return (uint8_t)cause;
 	}
 	return 0;

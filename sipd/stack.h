@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The nta agent: listening, the entry for requests outside of dialogs (stack_event.c has the switch), and answers.
+ * The nta agent: listening, the entry for requests outside of dialogs (stack_event.c has the
+ * switch), and answers.
  */
 #ifndef WARDEN_SIPD_STACK_H
 #define WARDEN_SIPD_STACK_H
 
 #include "sipd/sipd.h"
 
-#define STACK_ALLOW "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK, REGISTER"
+#define STACK_ALLOW     "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK, REGISTER"
 #define STACK_SUPPORTED "100rel, timer"
 
 /* Listens on the settings' address. Returns 0, or fatal()s with the reason. */
@@ -17,13 +18,15 @@ void stack_done(void);
 /* What Server and User-Agent say from now on. */
 void stack_names(const char *server_name);
 
-/* nta's callback: a request that belongs to no dialog or transaction, or a response that belongs to none. */
+/* nta's callback: a request that belongs to no dialog or transaction, or a response that belongs to
+ * none. */
 int stack_message(struct sipd *s, nta_agent_t *agent, msg_t *msg, sip_t *sip);
 
 /* nta's callback: a request inside leg's dialog. */
 int stack_in_dialog(struct leg *leg, nta_leg_t *dialog, nta_incoming_t *irq, const sip_t *sip);
 
-/* A copy of phrase that lives for ever (nta does not copy them), or NULL (the usual phrase) when there are too many. */
+/* A copy of phrase that lives for ever (nta does not copy them), or NULL (the usual phrase) when
+ * there are too many. */
 const char *stack_phrase(const char *phrase);
 
 /* Answers statelessly and takes msg. retry_after 0: no such header. */
@@ -38,7 +41,8 @@ void stack_options(nta_incoming_t *irq);
 /* The first option tag in Require that we do not have, or NULL. */
 const char *stack_unsupported(const sip_t *sip);
 
-/* A Q.850 cause in the message's Reason headers (RFC 3326), 0 none; text (NULL allowed) has size bytes. */
+/* A Q.850 cause in the message's Reason headers (RFC 3326), 0 none; text (NULL allowed) has size
+ * bytes. */
 uint8_t stack_reason(const sip_t *sip, char *text, size_t size);
 
 /* "Q.850;cause=17" into out (32 bytes); returns out, or NULL for cause 0. */

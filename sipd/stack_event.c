@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The one place where what sofia hands us is sorted by method: requests outside of dialogs, and those inside. What answers
- * belong to our requests goes to the file that sent them. Strangers' mistakes end here with the status that the RFC gives.
+ * The one place where what sofia hands us is sorted by method: requests outside of dialogs, and
+ * those inside. What answers belong to our requests goes to the file that sent them. Strangers'
+ * mistakes end here with the status that the RFC gives.
  */
 #include <string.h>
 
@@ -27,8 +28,10 @@ count(const sip_t *sip)
 static void
 refuse_method(msg_t *msg, const sip_t *sip, int status)
 {
-	log_limited(&sipd.noise, LL_INFO, "method not supported", kv_s("method", sip->sip_request->rq_method_name));
-	nta_msg_treply(sipd.agent, msg, status, NULL, SIPTAG_ALLOW(sipd.allow), SIPTAG_SERVER(sipd.server), TAG_END());
+	log_limited(&sipd.noise, LL_INFO, "method not supported",
+	    kv_s("method", sip->sip_request->rq_method_name));
+	nta_msg_treply(sipd.agent, msg, status, NULL, SIPTAG_ALLOW(sipd.allow),
+	    SIPTAG_SERVER(sipd.server), TAG_END());
 }
 
 static void
@@ -43,8 +46,9 @@ options_new(msg_t *msg, sip_t *sip)
 	    sip->sip_request->rq_url->url_user != NULL)
 		stack_refuse(msg, SIP_483_TOO_MANY_HOPS, 0);
 	else
-		nta_msg_treply(sipd.agent, msg, SIP_200_OK, SIPTAG_SERVER(sipd.server), SIPTAG_ALLOW(sipd.allow),
-		    SIPTAG_ACCEPT(sipd.accept), SIPTAG_SUPPORTED(sipd.supported), TAG_END());
+		nta_msg_treply(sipd.agent, msg, SIP_200_OK, SIPTAG_SERVER(sipd.server),
+		    SIPTAG_ALLOW(sipd.allow), SIPTAG_ACCEPT(sipd.accept),
+		    SIPTAG_SUPPORTED(sipd.supported), TAG_END());
 }
 
 /* A request URI that can be meant for us (RFC 3261 section 8.2.2.1). */
@@ -60,8 +64,8 @@ int
 stack_message(struct sipd *s, nta_agent_t *agent, msg_t *msg, sip_t *sip)
 {
 	(void)s;
-	if (sip->sip_request == NULL || sip->sip_via == NULL || sip->sip_cseq == NULL || sip->sip_from == NULL ||
-	    sip->sip_to == NULL || sip->sip_call_id == NULL) {
+	if (sip->sip_request == NULL || sip->sip_via == NULL || sip->sip_cseq == NULL ||
+	    sip->sip_from == NULL || sip->sip_to == NULL || sip->sip_call_id == NULL) {
 		/* A response to nothing that we sent, or hardly a message at all. */
 		nta_msg_discard(agent, msg);
 		return 0;
@@ -114,7 +118,7 @@ stack_message(struct sipd *s, nta_agent_t *agent, msg_t *msg, sip_t *sip)
 		break;
 	case sip_method_unknown:
 	case sip_method_invalid:
-	default:	/* a number of sofia's, not an enum of ours */
+	default: /* a number of sofia's, not an enum of ours */
 		refuse_method(msg, sip, 501);
 		break;
 	}
@@ -133,7 +137,8 @@ bye_in(struct leg *leg, nta_incoming_t *irq, const sip_t *sip)
 		invite_in_refuse(leg, SIP_487_REQUEST_TERMINATED, 0, 0, "");
 	if (leg->orq != NULL && leg->open == OPEN_INVITE_OUT)
 		invite_out_cancel(leg, 0);
-	if (leg->irq != NULL && (leg->open == OPEN_REINVITE_IN || leg->open == OPEN_UPDATE_IN) && !leg->reanswered) {
+	if (leg->irq != NULL && (leg->open == OPEN_REINVITE_IN || leg->open == OPEN_UPDATE_IN) &&
+	    !leg->reanswered) {
 		stack_answer(leg->irq, SIP_487_REQUEST_TERMINATED);
 		leg->irq = NULL;
 	}
@@ -193,10 +198,11 @@ in_dialog(struct leg *leg, nta_incoming_t *irq, const sip_t *sip)
 	case sip_method_refer:
 	case sip_method_publish:
 	case sip_method_register:
-	default:	/* a number of sofia's, not an enum of ours */
+	default: /* a number of sofia's, not an enum of ours */
 		log_limited(&sipd.noise, LL_INFO, "method not supported in a dialog",
 		    kv_s("method", sip->sip_request->rq_method_name), kv_x("leg", leg->id));
-		nta_incoming_treply(irq, sip->sip_request->rq_method == sip_method_unknown ? 501 : 405, NULL,
+		nta_incoming_treply(irq,
+		    sip->sip_request->rq_method == sip_method_unknown ? 501 : 405, NULL,
 		    SIPTAG_ALLOW(sipd.allow), SIPTAG_SERVER(sipd.server), TAG_END());
 		nta_incoming_destroy(irq);
 		return 0;

@@ -6,8 +6,8 @@
 #include "common/base/str.h"
 #include "sipd/leg.h"
 
-#define EVERY_US 5000000
-#define TRIM_EVERY 6		/* of those */
+#define EVERY_US   5000000
+#define TRIM_EVERY 6 /* of those */
 #define TRIM_BYTES (4 << 20)
 
 static void
@@ -23,26 +23,32 @@ static void
 tell(void)
 {
 	static const struct {
-		sip_method_t	 method;
-		const char	*name;
+		sip_method_t method;
+		const char *name;
 	} methods[] = {
-		{ sip_method_invite, "sip_requests_in_invite_total" }, { sip_method_register, "sip_requests_in_register_total" },
-		{ sip_method_bye, "sip_requests_in_bye_total" }, { sip_method_cancel, "sip_requests_in_cancel_total" },
-		{ sip_method_options, "sip_requests_in_options_total" }, { sip_method_info, "sip_requests_in_info_total" },
-		{ sip_method_update, "sip_requests_in_update_total" }, { sip_method_prack, "sip_requests_in_prack_total" },
+		{ sip_method_invite, "sip_requests_in_invite_total" },
+		{ sip_method_register, "sip_requests_in_register_total" },
+		{ sip_method_bye, "sip_requests_in_bye_total" },
+		{ sip_method_cancel, "sip_requests_in_cancel_total" },
+		{ sip_method_options, "sip_requests_in_options_total" },
+		{ sip_method_info, "sip_requests_in_info_total" },
+		{ sip_method_update, "sip_requests_in_update_total" },
+		{ sip_method_prack, "sip_requests_in_prack_total" },
 		{ sip_method_unknown, "sip_requests_in_other_total" },
 	};
-	static const char *const classes[] = { "sip_invite_answers_2xx_total", "sip_invite_answers_3xx_total",
-		"sip_invite_answers_4xx_total", "sip_invite_answers_5xx_total", "sip_invite_answers_6xx_total" };
+	static const char *const classes[] = { "sip_invite_answers_2xx_total",
+		"sip_invite_answers_3xx_total", "sip_invite_answers_4xx_total",
+		"sip_invite_answers_5xx_total", "sip_invite_answers_6xx_total" };
 	usize_t retransmitted = 0, again = 0, bad = 0;
 
 	for (unsigned i = 0; i < sizeof(methods) / sizeof(methods[0]); i++)
 		gauge(methods[i].name, true,
-		    sipd.count.requests[methods[i].method == sip_method_unknown ? 0 : methods[i].method]);
+		    sipd.count
+		        .requests[methods[i].method == sip_method_unknown ? 0 : methods[i].method]);
 	for (unsigned i = 0; i < 5; i++)
 		gauge(classes[i], true, sipd.count.responses[i + 2]);
-	nta_agent_get_stats(sipd.agent, NTATAG_S_RETRY_REQUEST_REF(retransmitted), NTATAG_S_RECV_RETRY_REF(again),
-	    NTATAG_S_BAD_MESSAGE_REF(bad), TAG_END());
+	nta_agent_get_stats(sipd.agent, NTATAG_S_RETRY_REQUEST_REF(retransmitted),
+	    NTATAG_S_RECV_RETRY_REF(again), NTATAG_S_BAD_MESSAGE_REF(bad), TAG_END());
 	gauge("sip_retransmissions_out_total", true, retransmitted);
 	gauge("sip_retransmissions_in_total", true, again);
 	gauge("sip_bad_messages_total", true, bad + sipd.count.bad);
@@ -55,15 +61,16 @@ tell(void)
 }
 
 /*
- * sofia keeps some 30 kB for 32 s after each call; when a rush is over they lie in pieces all over the heap. Gives whole pages of
- * it back, unless there is as much to do as before.
+ * sofia keeps some 30 kB for 32 s after each call; when a rush is over they lie in pieces all over
+ * the heap. Gives whole pages of it back, unless there is as much to do as before.
  */
 static void
 trim(void)
 {
 	struct mallinfo2 heap = mallinfo2();
 
-	if (heap.fordblks > TRIM_BYTES && heap.fordblks > heap.uordblks / 2 && !sipd.overload.shedding)
+	if (heap.fordblks > TRIM_BYTES && heap.fordblks > heap.uordblks / 2 &&
+	    !sipd.overload.shedding)
 		malloc_trim(1 << 20);
 }
 
@@ -86,6 +93,6 @@ on_timer(sd_event_source *source, uint64_t usec, void *arg)
 int
 stats_init(void)
 {
-	return sd_event_add_time(sipd.d.event, &sipd.stats_timer, CLOCK_MONOTONIC, clock_mono_us() + EVERY_US, 100000,
-	    on_timer, NULL);
+	return sd_event_add_time(sipd.d.event, &sipd.stats_timer, CLOCK_MONOTONIC,
+	    clock_mono_us() + EVERY_US, 100000, on_timer, NULL);
 }

@@ -60,8 +60,9 @@ name_of(char *dst, size_t size, const char *display)
 static void
 agent_of(char *dst, size_t size, const sip_t *sip)
 {
-	const char *s = sip->sip_user_agent != NULL ? sip->sip_user_agent->g_string :
-	    sip->sip_server != NULL ? sip->sip_server->g_string : "";
+	const char *s = sip->sip_user_agent != NULL ? sip->sip_user_agent->g_string
+	    : sip->sip_server != NULL               ? sip->sip_server->g_string
+	                                            : "";
 
 	str_copy(dst, size, s);
 }
@@ -74,7 +75,8 @@ tell_offered(struct leg *leg)
 	msg_t *msg;
 	sip_t *sip;
 
-	if (sipd.peer == NULL || leg->irq == NULL || (msg = nta_incoming_getrequest(leg->irq)) == NULL)
+	if (sipd.peer == NULL || leg->irq == NULL ||
+	    (msg = nta_incoming_getrequest(leg->irq)) == NULL)
 		return;
 	sip = sip_object(msg);
 	m.at_ms = leg->answered_ms;
@@ -90,7 +92,9 @@ tell_offered(struct leg *leg)
 	m.transport = leg->transport;
 	m.max_forwards = 70;
 	if (sip->sip_max_forwards != NULL)
-		m.max_forwards = sip->sip_max_forwards->mf_count > 255 ? 255 : (uint8_t)sip->sip_max_forwards->mf_count;
+		m.max_forwards = sip->sip_max_forwards->mf_count > 255
+		    ? 255
+		    : (uint8_t)sip->sip_max_forwards->mf_count;
 	auth_of_invite(&m, sip);
 	if (invite_sdp(&m.sdp, sip) != 0)
 		m.sdp = nothing;
@@ -110,7 +114,9 @@ tell_ringing(struct leg *leg, uint16_t status, const struct ipc_view *sdp)
 void
 tell_answered(struct leg *leg)
 {
-	struct msg_leg_answered m = { .leg = leg->id, .at_ms = leg->answered_ms, .sdp = view(&leg->event) };
+	struct msg_leg_answered m = {
+		.leg = leg->id, .at_ms = leg->answered_ms, .sdp = view(&leg->event)
+	};
 
 	str_copy(m.user_agent, sizeof(m.user_agent), leg->user_agent);
 	ipc_send(sipd.peer, MSG_leg_answered, &m);
@@ -121,7 +127,8 @@ tell_acked(struct leg *leg, const struct ipc_view *sdp)
 {
 	struct msg_leg_acked m = { .leg = leg->id, .sdp = *sdp };
 
-	/* An ACK that answers nothing is sipd's own affair: telling it would wake featured once in each call for nothing. */
+	/* An ACK that answers nothing is sipd's own affair: telling it would wake featured once in
+	 * each call for nothing. */
 	if (sdp->len == 0)
 		return;
 	/* Nobody confirms it, so it may be lost with featured. */
@@ -149,7 +156,9 @@ tell_gone(struct leg *leg)
 void
 tell_never(uint64_t leg, uint16_t status, enum leg_end cause, const char *reason)
 {
-	struct msg_leg_gone m = { .leg = leg, .at_ms = clock_real_ms(), .status = status, .cause = (uint8_t)cause };
+	struct msg_leg_gone m = {
+		.leg = leg, .at_ms = clock_real_ms(), .status = status, .cause = (uint8_t)cause
+	};
 
 	str_copy(m.reason, sizeof(m.reason), reason);
 	ipc_send(sipd.peer, MSG_leg_gone, &m);
@@ -158,7 +167,9 @@ tell_never(uint64_t leg, uint16_t status, enum leg_end cause, const char *reason
 void
 tell_reoffer(struct leg *leg)
 {
-	struct msg_leg_reoffer m = { .leg = leg->id, .serial = leg->serial, .sdp = view(&leg->event) };
+	struct msg_leg_reoffer m = {
+		.leg = leg->id, .serial = leg->serial, .sdp = view(&leg->event)
+	};
 
 	ipc_send(sipd.peer, MSG_leg_reoffer, &m);
 }
@@ -166,7 +177,9 @@ tell_reoffer(struct leg *leg)
 void
 tell_reinvited(struct leg *leg, uint16_t status, const struct ipc_view *sdp)
 {
-	struct msg_leg_reinvited m = { .leg = leg->id, .status = status, .sdp = sdp != NULL ? *sdp : nothing };
+	struct msg_leg_reinvited m = {
+		.leg = leg->id, .status = status, .sdp = sdp != NULL ? *sdp : nothing
+	};
 
 	leg->reinvited_untold = sipd.peer == NULL ? status : 0;
 	if (sipd.peer == NULL)

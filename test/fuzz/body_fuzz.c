@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Fuzzes the search for SDP in a SIP body. Input: media type, newline, boundary, newline, body. What is found must lie inside the body.
- * links: sipd/body.c
+ * Fuzzes the search for SDP in a SIP body. Input: media type, newline, boundary, newline, body.
+ * What is found must lie inside the body. links: sipd/body.c
  */
 #include <stdlib.h>
 #include <string.h>
@@ -40,7 +40,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (size > 0)
 		memcpy(body, data, size);
-	status = body_sdp(&sdp, type != NULL && type[0] != '\0' ? type : NULL, boundary, 0, body, size);
+	status = body_sdp(&sdp, type != NULL && type[0] != '\0' ? type : NULL, boundary, 0, body,
+	    size);
 	if (status != 0 && status != 400 && status != 413 && status != 415)
 		abort();
 	if (status == 0 && sdp.len > 0 &&

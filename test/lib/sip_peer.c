@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Stands in for featured in tests of sipd alone: takes every registration and every call, dials the newest binding of
- * the called user, and passes SDP through, both ways and unread. Keeps its state over sipd's restarts, not over its own.
- * usage: sip_peer RUN_DIR [-a] [-c] [-n]   -a: log every message's text form to stderr; -c: challenge who sends no credentials (any will do);
- * -n: dial the contact's URI, not its source
+ * Stands in for featured in tests of sipd alone: takes every registration and every call, dials the
+ * newest binding of the called user, and passes SDP through, both ways and unread. Keeps its state
+ * over sipd's restarts, not over its own. usage: sip_peer RUN_DIR [-a] [-c] [-n]   -a: log every
+ * message's text form to stderr; -c: challenge who sends no credentials (any will do); -n: dial the
+ * contact's URI, not its source
  */
 #include <systemd/sd-event.h>
 
@@ -22,36 +23,36 @@
 #include "common/ipc/peer.h"
 
 struct binding {
-	UT_hash_handle	hh;
-	char		user[65];
-	char		uri[256];
-	char		params[256];
-	char		source[57];
-	uint8_t		transport;
-	uint32_t	expires_s;
+	UT_hash_handle hh;
+	char user[65];
+	char uri[256];
+	char params[256];
+	char source[57];
+	uint8_t transport;
+	uint32_t expires_s;
 };
 
 struct half {
-	UT_hash_handle	hh;
-	uint64_t	leg;
-	struct half	*other;
-	bool		a;
-	bool		up;
-	bool		gone;
-	bool		heard;
-	uint32_t	serial;
+	UT_hash_handle hh;
+	uint64_t leg;
+	struct half *other;
+	bool a;
+	bool up;
+	bool gone;
+	bool heard;
+	uint32_t serial;
 };
 
 static struct {
-	struct ipc_server	*server;
-	struct ipc_peer		*peer;
-	struct binding		*bindings;
-	struct half		*halves;
-	struct msg_reg_contact	 contact;
-	bool			 have_contact;
-	bool			 verbose;
-	bool			 challenge;
-	bool			 no_route;
+	struct ipc_server *server;
+	struct ipc_peer *peer;
+	struct binding *bindings;
+	struct half *halves;
+	struct msg_reg_contact contact;
+	bool have_contact;
+	bool verbose;
+	bool challenge;
+	bool no_route;
 } self;
 
 static struct half *
@@ -83,12 +84,15 @@ say(uint16_t type, const void *body)
 static void
 on_offered(const struct msg_leg_offered *m)
 {
-	struct msg_leg_dial d = { .leg = id_u64(), .max_forwards = m->max_forwards - 1, .ring_s = 60 };
+	struct msg_leg_dial d = {
+		.leg = id_u64(), .max_forwards = m->max_forwards - 1, .ring_s = 60
+	};
 	struct half *a, *b;
 	struct binding *to;
 
 	if (self.challenge && !m->auth_present) {
-		say(MSG_leg_challenge, &(struct msg_leg_challenge){ .leg = m->leg, .realm = "warden", .nonce = "n" });
+		say(MSG_leg_challenge,
+		    &(struct msg_leg_challenge){ .leg = m->leg, .realm = "warden", .nonce = "n" });
 		return;
 	}
 	say(MSG_leg_taken, &(struct msg_leg_taken){ .leg = m->leg });
@@ -96,7 +100,8 @@ on_offered(const struct msg_leg_offered *m)
 		return;
 	HASH_FIND_STR(self.bindings, m->to_user, to);
 	if (to == NULL) {
-		say(MSG_leg_refuse, &(struct msg_leg_refuse){ .leg = m->leg, .status = 404, .q850_cause = 1 });
+		say(MSG_leg_refuse,
+		    &(struct msg_leg_refuse){ .leg = m->leg, .status = 404, .q850_cause = 1 });
 		return;
 	}
 	a = half_new(m->leg, true);
@@ -137,8 +142,10 @@ on_gone(const struct msg_leg_gone *m)
 		return;
 	o = h->other;
 	if (o != NULL && !o->up && o->a) {
-		say(MSG_leg_refuse, &(struct msg_leg_refuse){ .leg = o->leg,
-		    .status = m->status >= 300 ? m->status : 480, .q850_cause = m->q850_cause });
+		say(MSG_leg_refuse,
+		    &(struct msg_leg_refuse){ .leg = o->leg,
+		        .status = m->status >= 300 ? m->status : 480,
+		        .q850_cause = m->q850_cause });
 		half_free(o);
 	} else if (o != NULL) {
 		say(MSG_leg_hangup, &(struct msg_leg_hangup){ .leg = o->leg, .q850_cause = 16 });
@@ -159,8 +166,9 @@ on_leg(const struct ipc_msg *msg)
 	case MSG_leg_ringing:
 		ringing = msg->body;
 		if (o != NULL)
-			say(MSG_leg_progress, &(struct msg_leg_progress){ .leg = o->leg, .status = ringing->status,
-			    .sdp = ringing->sdp });
+			say(MSG_leg_progress,
+			    &(struct msg_leg_progress){
+			        .leg = o->leg, .status = ringing->status, .sdp = ringing->sdp });
 		break;
 	case MSG_leg_answered:
 		answered = msg->body;
@@ -169,24 +177,30 @@ on_leg(const struct ipc_msg *msg)
 			h->up = true;
 		if (o != NULL) {
 			o->up = true;
-			say(MSG_leg_answer, &(struct msg_leg_answer){ .leg = o->leg, .sdp = answered->sdp });
+			say(MSG_leg_answer,
+			    &(struct msg_leg_answer){ .leg = o->leg, .sdp = answered->sdp });
 		}
 		break;
 	case MSG_leg_reoffer:
 		reoffer = msg->body;
 		if (o == NULL) {
-			say(MSG_leg_reanswer, &(struct msg_leg_reanswer){ .leg = reoffer->leg, .serial = reoffer->serial,
-			    .status = 481 });
+			say(MSG_leg_reanswer,
+			    &(struct msg_leg_reanswer){
+			        .leg = reoffer->leg, .serial = reoffer->serial, .status = 481 });
 			break;
 		}
 		h->serial = reoffer->serial;
-		say(MSG_leg_reinvite, &(struct msg_leg_reinvite){ .leg = o->leg, .sdp = reoffer->sdp });
+		say(MSG_leg_reinvite,
+		    &(struct msg_leg_reinvite){ .leg = o->leg, .sdp = reoffer->sdp });
 		break;
 	case MSG_leg_reinvited:
 		reinvited = msg->body;
 		if (o != NULL)
-			say(MSG_leg_reanswer, &(struct msg_leg_reanswer){ .leg = o->leg, .serial = o->serial,
-			    .status = reinvited->status, .sdp = reinvited->sdp });
+			say(MSG_leg_reanswer,
+			    &(struct msg_leg_reanswer){ .leg = o->leg,
+			        .serial = o->serial,
+			        .status = reinvited->status,
+			        .sdp = reinvited->sdp });
 		break;
 	default:
 		break;
@@ -201,7 +215,8 @@ on_register(struct ipc_peer *peer, const struct ipc_msg *msg)
 
 	if (self.challenge && !r->auth_present) {
 		self.have_contact = false;
-		ipc_reply(peer, msg->id, MSG_reg_challenge, &(struct msg_reg_challenge){ .realm = "warden", .nonce = "n" });
+		ipc_reply(peer, msg->id, MSG_reg_challenge,
+		    &(struct msg_reg_challenge){ .realm = "warden", .nonce = "n" });
 		return;
 	}
 	HASH_FIND_STR(self.bindings, r->aor_user, b);
@@ -215,8 +230,9 @@ on_register(struct ipc_peer *peer, const struct ipc_msg *msg)
 		str_copy(b->params, sizeof(b->params), self.contact.params);
 		str_copy(b->source, sizeof(b->source), r->source);
 		b->transport = r->transport;
-		b->expires_s = self.contact.expires_s != UINT32_MAX ? self.contact.expires_s :
-		    r->expires_s != UINT32_MAX ? r->expires_s : 3600;
+		b->expires_s = self.contact.expires_s != UINT32_MAX ? self.contact.expires_s
+		    : r->expires_s != UINT32_MAX                    ? r->expires_s
+		                                                    : 3600;
 	}
 	if ((r->star || (b != NULL && b->expires_s == 0)) && b != NULL) {
 		HASH_DEL(self.bindings, b);
@@ -231,7 +247,8 @@ on_register(struct ipc_peer *peer, const struct ipc_msg *msg)
 		str_copy(out.params, sizeof(out.params), b->params);
 		ipc_reply_item(peer, msg->id, MSG_reg_binding, &out);
 	}
-	ipc_reply(peer, msg->id, MSG_reg_accepted, &(struct msg_reg_accepted){ .count = b != NULL });
+	ipc_reply(peer, msg->id, MSG_reg_accepted,
+	    &(struct msg_reg_accepted){ .count = b != NULL });
 }
 
 /* After a restart of sipd: what it does not name is over; what is half way is ordered again. */
@@ -241,8 +258,8 @@ on_sync_end(void)
 	struct half *h, *next;
 
 	HASH_ITER(hh, self.halves, h, next)
-		if (!h->heard)
-			fprintf(stderr, "LOST leg %016" PRIx64 "\n", h->leg);
+	if (!h->heard)
+		fprintf(stderr, "LOST leg %016" PRIx64 "\n", h->leg);
 }
 
 static void
@@ -323,7 +340,8 @@ main(int argc, char **argv)
 	}
 	log_open("sip_peer");
 	str_format(path, sizeof(path), "%s/featured.sock", argv[1]);
-	if (sd_event_default(&event) < 0 || ipc_listen(&self.server, event, IPC_FEATURED, path, -1, ids, &handler) < 0)
+	if (sd_event_default(&event) < 0 ||
+	    ipc_listen(&self.server, event, IPC_FEATURED, path, -1, ids, &handler) < 0)
 		fatal("cannot listen on %s", path);
 	return sd_event_loop(event) < 0;
 }

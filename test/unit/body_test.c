@@ -41,7 +41,7 @@ test_plain(void **state)
 	assert_int_equal(n, 0);
 	assert_int_equal(find("text/plain", NULL, "x", &p, &n), 415);
 	assert_int_equal(find("application/sdpx", NULL, "x", &p, &n), 415);
-	assert_int_equal(find("text/plain", NULL, "", &p, &n), 0);	/* no body, whatever its type */
+	assert_int_equal(find("text/plain", NULL, "", &p, &n), 0); /* no body, whatever its type */
 }
 
 static void
@@ -57,7 +57,8 @@ test_encoded(void **state)
 static void
 test_multipart(void **state)
 {
-	static const char two[] = "preamble\r\n--xyz\r\nContent-Type: text/plain\r\n\r\nhello\r\n--xyz  \r\n"
+	static const char two[] =
+	    "preamble\r\n--xyz\r\nContent-Type: text/plain\r\n\r\nhello\r\n--xyz  \r\n"
 	    "content-type :application/sdp; a=b\r\n\r\nv=0\r\ns=-\r\n--xyz--\r\nepilogue";
 	const char *p;
 	size_t n;
@@ -70,9 +71,13 @@ test_multipart(void **state)
 	assert_int_equal(n, 10);
 	assert_int_equal(find("multipart/mixed", NULL, two, &p, &n), 400);
 	assert_int_equal(find("multipart/mixed", "other", two, &p, &n), 400);
-	assert_int_equal(find("multipart/mixed", "xyz", "--xyz\r\nc: text/x\r\n\r\nx\r\n--xyz--\r\n", &p, &n), 0);
-	assert_int_equal(n, 0);		/* no SDP among the parts: a late offer */
-	assert_int_equal(find("multipart/mixed", "xyz", "--xyz\r\nc: application/sdp\r\n\r\nv=0\r\n", &p, &n), 400);
+	assert_int_equal(find("multipart/mixed", "xyz",
+	                     "--xyz\r\nc: text/x\r\n\r\nx\r\n--xyz--\r\n", &p, &n),
+	    0);
+	assert_int_equal(n, 0); /* no SDP among the parts: a late offer */
+	assert_int_equal(find("multipart/mixed", "xyz",
+	                     "--xyz\r\nc: application/sdp\r\n\r\nv=0\r\n", &p, &n),
+	    400);
 }
 
 static void
