@@ -305,6 +305,8 @@ caller_gone(struct core *core, struct call *call, const struct leg_arg *arg)
 {
 	switch ((enum leg_end)arg->cause) {
 	case LEG_END_REMOTE:
+		if (arg->status == 487)	/* the CANCEL was faster than the callee's answer */
+			call->r.answer_ms = 0;
 		call_end(core, call, 487, arg->q850 != 0 ? arg->q850 : 16, CDR_SIDE_CALLER, NULL);
 		break;
 	case LEG_END_LOCAL:
