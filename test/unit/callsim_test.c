@@ -906,7 +906,7 @@ game(unsigned seed, bool log)
 	lose(&g->to_mediad);
 	lose(&g->from_mediad);
 	snprintf(command, sizeof(command), "rm -r %s", g->dir);
-	ok = !g->failed && system(command) == 0;
+	ok = system(command) == 0 && !g->failed;
 	free(g);
 	return ok;
 }

@@ -639,7 +639,7 @@ run_file(const char *file)
 	fclose(f);
 	finish(run);
 	snprintf(command, sizeof(command), "rm -rf '%s'", run->dir);
-	ok = !run->failed && system(command) == 0;
+	ok = system(command) == 0 && !run->failed;
 	printf("%s %s\n", ok ? "ok" : "FAILED", file);
 	free(run);
 	return ok;
