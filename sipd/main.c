@@ -59,7 +59,6 @@ main(int argc, char **argv)
 		fatal("cannot make the event loop: %s", strerror(-r));
 	checkpoint_init();
 	stack_init();
-	overload_init();
 	checkpoint_load();
 	if ((r = from_featured_init()) < 0 || (r = stats_init()) < 0)
 		fatal("%s", strerror(-r));

@@ -30,6 +30,7 @@ overload_init(void)
 	socklen_t len;
 	int type;
 
+	o->nfds = 0;
 	/* sofia does not tell its descriptors; they are the datagram sockets on our port. */
 	for (int fd = 3; fd < FDS_MAX && o->nfds < SIPD_BINDS_MAX; fd++) {
 		len = sizeof(type);

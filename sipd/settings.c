@@ -71,7 +71,8 @@ check(struct conf *conf, void *settings)
 		return conf_error(conf, "server.sip_host", "\"%s\" is not an IP address", s->host);
 	if (s->session_expires != 0 && s->session_expires < s->min_se)
 		return conf_error(conf, "server.session_expires",
-		    "is less than server.min_se (%lld)", (long long)s->min_se);
+		    "server.session_expires is less than server.min_se (%lld)",
+		    (long long)s->min_se);
 	for (const char *p = s->server_name; *p != '\0'; p++)
 		if ((unsigned char)*p < 0x20 || *p == 0x7f)
 			return conf_error(conf, "server.server_name", "has a control character");

@@ -91,6 +91,7 @@ struct sipd {
 
 	char binds[SIPD_BINDS_MAX][48]; /* see nat_bind_add() */
 	unsigned nbinds;
+	bool listen_any;
 
 	struct ipc_client *client;
 	struct ipc_peer *peer; /* NULL while featured is away */
@@ -130,7 +131,8 @@ void loop_done(void);
 int stats_init(void);
 
 /* overload.c */
-void overload_init(void); /* after stack_init() */
+/* Finds our sockets. After they were made. */
+void overload_init(void);
 /* Should a new INVITE be turned away now? Cheap: called before any state is made. Returns seconds
  * for Retry-After, 0: let it in. */
 unsigned overload_refuse(void);

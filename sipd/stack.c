@@ -6,19 +6,14 @@
 #include "sipd/stack.h"
 
 #include <errno.h>
-#include <ifaddrs.h>
-#include <net/if.h>
 #include <sofia-sip/su_log.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "common/base/mem.h"
 #include "common/base/str.h"
-#include "sipd/leg.h"
-#include "sipd/nat.h"
+#include "sipd/listen.h"
 
 #define PHRASES_MAX 128
 
@@ -37,41 +32,6 @@ sofia_log(void *stream, const char *fmt, va_list ap)
 	if (len > 0 && line[len - 1] == '\n')
 		line[len - 1] = '\0';
 	log_debug("sofia", kv_s("line", line));
-}
-
-/* sofia tells a failed bind in its log alone, so the reason is found out here first. */
-static int
-try_bind(const union addr *a, int type)
-{
-	int fd = socket(a->sa.sa_family, type | SOCK_CLOEXEC, 0), on = 1, r = 0;
-
-	if (fd < 0)
-		return -errno;
-	if (type == SOCK_STREAM)
-		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-	if (a->sa.sa_family == AF_INET6)
-		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
-	if (bind(fd, &a->sa, addr_len(a)) < 0)
-		r = -errno;
-	else if (type == SOCK_STREAM && listen(fd, 1) < 0)
-		r = -errno;
-	close(fd);
-	return r;
-}
-
-static void
-check_bind(const union addr *a)
-{
-	char text[ADDR_STR_LEN + 1];
-	int r;
-
-	addr_print(a, text);
-	if ((r = try_bind(a, SOCK_DGRAM)) < 0)
-		fatal("cannot listen on UDP %s: %s (server.sip_host, server.sip_port)", text,
-		    strerror(-r));
-	if ((r = try_bind(a, SOCK_STREAM)) < 0)
-		fatal("cannot listen on TCP %s: %s (server.sip_host, server.sip_port)", text,
-		    strerror(-r));
 }
 
 void
@@ -96,70 +56,16 @@ make_headers(void)
 		fatal("out of memory");
 }
 
-/* Listens on one address, UDP and TCP. */
-static bool
-listen_on(const union addr *a)
-{
-	char text[ADDR_STR_LEN + 1], uri[ADDR_STR_LEN + 8];
-	const char *name = nat_bind_add(a);
-
-	if (name == NULL)
-		return false;
-	addr_print(a, text);
-	str_format(uri, sizeof(uri), "sip:%s", text);
-	if (nta_agent_add_tport(sipd.agent, URL_STRING_MAKE(uri), TPTAG_IDENT(name),
-	        TPTAG_PONG2PING(1), TPTAG_IDLE(7200000), TPTAG_TIMEOUT(64000),
-	        TPTAG_UDP_RMEM(4 << 20), TPTAG_UDP_WMEM(4 << 20), TPTAG_QUEUESIZE(1024),
-	        TAG_END()) < 0) {
-		log_error("cannot listen", kv_s("address", text), kv_s("error", strerror(errno)));
-		return false;
-	}
-	return true;
-}
-
-/* Every address of the machine by itself, so that an answer leaves from where the question came in.
- */
-static unsigned
-listen_on_all(void)
-{
-	struct ifaddrs *list, *i;
-	union addr a;
-	unsigned n = 0;
-
-	if (getifaddrs(&list) < 0)
-		fatal("cannot list the machine's addresses: %s", strerror(errno));
-	for (i = list; i != NULL; i = i->ifa_next) {
-		if (i->ifa_addr == NULL || (i->ifa_flags & IFF_UP) == 0)
-			continue;
-		memset(&a, 0, sizeof(a));
-		if (i->ifa_addr->sa_family == AF_INET)
-			memcpy(&a.in, i->ifa_addr, sizeof(a.in));
-		else if (i->ifa_addr->sa_family == AF_INET6)
-			memcpy(&a.in6, i->ifa_addr, sizeof(a.in6));
-		else
-			continue;
-		/* A link-local address says nothing without its link. */
-		if (a.sa.sa_family == AF_INET6 && IN6_IS_ADDR_LINKLOCAL(&a.in6.sin6_addr))
-			continue;
-		addr_set_port(&a, (uint16_t)sipd.set.port);
-		if (listen_on(&a))
-			n++;
-	}
-	freeifaddrs(list);
-	return n;
-}
-
 void
 stack_init(void)
 {
 	union addr a;
-	unsigned n;
 
 	su_log_redirect(NULL, sofia_log, NULL);
 	su_log_redirect(su_log_default, sofia_log, NULL);
 	if (addr_from_ip(&a, sipd.set.host, (uint16_t)sipd.set.port) < 0)
 		fatal("server.sip_host: \"%s\" is not an IP address", sipd.set.host);
-	check_bind(&a);
+	listen_check(&a);
 	make_headers();
 	sipd.agent = nta_agent_create(sipd.root, (url_string_t *)-1, stack_message, &sipd,
 	    NTATAG_UA(1), NTATAG_SERVER_RPORT(2), NTATAG_TCP_RPORT(1), NTATAG_MAXSIZE(65536),
@@ -168,11 +74,7 @@ stack_init(void)
 	    TAG_END());
 	if (sipd.agent == NULL)
 		fatal("cannot make the SIP stack: %s", strerror(errno));
-	n = addr_is_any(&a) ? listen_on_all() : listen_on(&a);
-	if (n == 0)
-		fatal("cannot listen on any address (server.sip_host, server.sip_port)");
-	log_info("listening", kv_s("address", sipd.set.host), kv_u("port", (uint64_t)sipd.set.port),
-	    kv_u("addresses", n));
+	listen_start(&a);
 }
 
 void

@@ -5,6 +5,7 @@
 #include "common/base/clock.h"
 #include "common/base/str.h"
 #include "sipd/leg.h"
+#include "sipd/listen.h"
 
 #define EVERY_US   5000000
 #define TRIM_EVERY 6 /* of those */
@@ -83,6 +84,7 @@ on_timer(sd_event_source *source, uint64_t usec, void *arg)
 	(void)arg;
 	if (sipd.peer != NULL)
 		tell();
+	listen_again();
 	if (++turns % TRIM_EVERY == 0)
 		trim();
 	sd_event_source_set_time(source, clock_mono_us() + EVERY_US);
