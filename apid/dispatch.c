@@ -78,6 +78,7 @@ authorized(struct request *req)
 	}
 	if (req->method != HTTP_GET)
 		log_info("change over the API", kv_s("by", req->asker.name),
+		    kv_s("method", req->method == HTTP_DELETE ? "DELETE" : "POST"),
 		    kv_s("route", req->route->pattern), kv_s("argument", req->arg));
 	req->route->handler(req);
 }

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * See from_apid.h. Every message of apid is a request and gets exactly one end here, at once;
- * nothing waits for PostgreSQL. main.c calls it inside a turn of the call core.
+ * See from_apid.h. Every message of apid is a request and gets exactly one end here, at once (but
+ * for reload); nothing waits for PostgreSQL. main.c calls it inside a turn of the call core.
  */
 #include <errno.h>
 #include <string.h>
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
+#include "common/base/mem.h"
 #include "common/base/str.h"
 #include "featured/call/core.h"
 #include "featured/db/db.h"
@@ -17,6 +18,7 @@
 #include "featured/reg/auth.h"
 #include "featured/reg/bindings.h"
 
+#define RELOAD_DEADLINE_MS 2000	/* shorter than apid's own */
 #define BANS_MAX 500	/* that are listed; the gauge addresses_banned counts all */
 
 /* A request on its way through this file. */
@@ -329,40 +331,88 @@ gauges_get(struct asked *a)
 
 /* ---- reload ---- */
 
-static void
-on_passed_on(void *arg, const struct ipc_msg *reply)
-{
-	const struct msg_error *e = reply->body;
-	const char *who = arg;
+/* A reload that sipd and mediad are asked about; apid hears the first complaint, or done. */
+struct reloading {
+	struct api_context *api;
+	struct ipc_peer *apid;
+	uint32_t id;
+	unsigned waiting;
+	char why[256];
+};
 
-	if (reply->type == MSG_error)
-		log_warning("settings not taken", kv_s("peer", who), kv_s("why", e->reason));
+static void
+reload_over(struct reloading *r)
+{
+	struct msg_done m;
+
+	if (--r->waiting > 0)
+		return;
+	/* Another apid than the one that asked knows nothing of it. */
+	if (ipc_server_peer(r->api->server, IPC_APID) == r->apid) {
+		if (r->why[0] != '\0')
+			ipc_reply_error(r->apid, r->id, 400, r->why);
+		else
+			ipc_reply(r->apid, r->id, MSG_done, &m);
+	}
+	mem_free(&r);
 }
 
 static void
-pass_on(const struct asked *a, uint8_t role)
+on_passed_on(struct reloading *r, uint8_t role, const struct ipc_msg *reply)
 {
-	struct ipc_peer *peer = ipc_server_peer(a->api->server, role);
+	const struct msg_error *e = reply->body;
+
+	if (reply->type == MSG_error) {
+		log_warning("settings not taken", kv_s("peer", ipc_role_name(role)),
+		    kv_s("why", e->reason));
+		if (r->why[0] == '\0')
+			str_format(r->why, sizeof(r->why), "%s: %s", ipc_role_name(role), e->reason);
+	}
+	reload_over(r);
+}
+
+static void
+on_sipd(void *arg, const struct ipc_msg *reply)
+{
+	on_passed_on(arg, IPC_SIPD, reply);
+}
+
+static void
+on_mediad(void *arg, const struct ipc_msg *reply)
+{
+	on_passed_on(arg, IPC_MEDIAD, reply);
+}
+
+/* One that is away reads its settings when it starts. */
+static void
+pass_on(struct reloading *r, uint8_t role, ipc_reply_cb *cb)
+{
+	struct ipc_peer *peer = ipc_server_peer(r->api->server, role);
 	struct msg_reload m;
 
-	if (peer != NULL)
-		ipc_request(peer, MSG_reload, &m, 5000, on_passed_on,
-		    (void *)(uintptr_t)ipc_role_name(role));
+	if (peer != NULL && ipc_request(peer, MSG_reload, &m, RELOAD_DEADLINE_MS, cb, r) == 0)
+		r->waiting++;
 }
 
 static void
 reload(const struct asked *a)
 {
 	char why[256] = "";
+	struct reloading *r;
 
 	if (a->api->reload == NULL || a->api->reload(a->api->arg, why, sizeof(why)) < 0) {
 		ipc_reply_error(a->peer, a->id, 400,
 		    why[0] != '\0' ? why : "the settings cannot be read");
 		return;
 	}
-	pass_on(a, IPC_SIPD);
-	pass_on(a, IPC_MEDIAD);
-	done(a);
+	if ((r = mem_new(sizeof(*r))) == NULL) {
+		ipc_reply_error(a->peer, a->id, 500, "out of memory");
+		return;
+	}
+	*r = (struct reloading){ .api = a->api, .apid = a->peer, .id = a->id, .waiting = 1 };
+	pass_on(r, IPC_SIPD, on_sipd);
+	pass_on(r, IPC_MEDIAD, on_mediad);
+	reload_over(r);
 }
 
 /* ---- the switch ---- */

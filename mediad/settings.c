@@ -70,8 +70,8 @@ mediad_settings_check(struct conf *conf, void *settings)
 
 	if (first + 1 > s->server.rtp_last)
 		return conf_error(conf, "server.rtp_port_range_end",
-		    "no pair of ports in the range: an even one and the odd one after it are "
-		    "needed");
+		    "no pair of ports from %lld to %lld: an even one and the odd one after it are "
+		    "needed", (long long)s->server.rtp_first, (long long)s->server.rtp_last);
 	return check_ip(conf, "server.rtp_host", s->server.rtp_host) &&
 	    check_ip(conf, "server.external_address", s->server.external_address);
 }

@@ -298,6 +298,10 @@ main(int argc, char **argv)
 		return usage(stderr);
 	while (c < end && !str_eq(c->name, argv[0]))
 		c++;
+	if (c == end)
+		fprintf(stderr, "wardenctl: there is no command \"%s\"\n", argv[0]);
+	else if (c->needs_operand && n == 1)
+		fprintf(stderr, "wardenctl: %s needs %s\n", c->name, c->operand);
 	if (c == end || n > 1 + (c->operand != NULL) || (c->needs_operand && n != 2))
 		return usage(stderr);
 	curl_global_init(CURL_GLOBAL_DEFAULT);

@@ -22,10 +22,10 @@ print_strs(const struct conf_strs *s, struct buf *b)
 }
 
 static void
-print_key(const struct conf_key *key, const void *base, const char *where, FILE *out)
+print_key(const struct conf_key *key, const void *base, const char *where, bool inert, FILE *out)
 {
 	const void *field = (const char *)base + key->off;
-	const char *mark = key->inert ? "\t# no effect yet" : "";
+	const char *mark = key->inert || inert ? "\t# no effect yet" : "";
 	struct buf b = BUF_INIT(TEXT_MAX);
 
 	switch (key->type) {
@@ -64,7 +64,7 @@ print_key(const struct conf_key *key, const void *base, const char *where, FILE 
 
 			str_format(item, sizeof(item), "%s%s[%zu].", where, key->path, i);
 			for (const struct conf_key *k = key->item; k->path != NULL; k++)
-				print_key(k, at, item, out);
+				print_key(k, at, item, key->inert, out);
 		}
 		break;
 	}
@@ -76,7 +76,7 @@ void
 conf_print(const struct conf *conf, const void *settings, FILE *out)
 {
 	for (const struct conf_key *key = conf->keys; key->path != NULL; key++)
-		print_key(key, settings, "", out);
+		print_key(key, settings, "", false, out);
 }
 
 static void
