@@ -139,7 +139,7 @@ spool_files_records(struct spool_files *t, const struct buf *group)
 }
 
 int
-spool_files_journal(struct spool_files *t, const struct buf *text, bool sync)
+spool_files_journal(struct spool_files *t, const struct buf *text)
 {
 	char path[300];
 	int r;
@@ -149,13 +149,19 @@ spool_files_journal(struct spool_files *t, const struct buf *text, bool sync)
 		if ((t->journal_fd = open_append(t->dir, path)) < 0)
 			return t->journal_fd;
 	}
-	if ((r = write_all(t->journal_fd, text->data, text->len)) == 0 && sync &&
-	    fdatasync(t->journal_fd) < 0)
-		r = -errno;
+	r = write_all(t->journal_fd, text->data, text->len);
+	t->journal_unsynced = true;
 	/* A line cut short would swallow the next one. */
 	if (r < 0 && write(t->journal_fd, "\n", 1) < 0)
 		close_fd(&t->journal_fd);
 	return r;
+}
+
+void
+spool_files_journal_sync(struct spool_files *t)
+{
+	if (t->journal_fd < 0 || fdatasync(t->journal_fd) == 0)
+		t->journal_unsynced = false;
 }
 
 static int

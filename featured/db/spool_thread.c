@@ -23,7 +23,7 @@
 #include "featured/db/spool_files.h"
 
 /* what came within so long goes to the disk together: a sync costs more than a call */
-#define GROUP_NS 40000000
+#define GROUP_NS 80000000
 #define RETRY_S 1
 #define STOP_S 5
 #define GROUP_MAX (1u << 20)
@@ -125,7 +125,7 @@ run_others(struct spool_thread *t, struct list *jobs, struct list *records, stru
 		}
 	}
 	r = journal.failed    ? -ENOMEM
-	    : journal.len > 0 ? spool_files_journal(&t->files, &journal, true)
+	    : journal.len > 0 ? spool_files_journal(&t->files, &journal)
 	                      : 0;
 	while ((job = take(&journal_jobs)) != NULL) {
 		job->error = r;
@@ -154,12 +154,9 @@ run_records(struct spool_thread *t, struct list *records, struct list *done)
 			buf_str(&ends, job->end);
 		put(done, job);
 	}
-	/*
-	 * Without these a later sweep makes a record that PostgreSQL already has, and drops it: no
-	 * need to wait for the disk.
-	 */
+	/* Without these a later sweep makes a record that PostgreSQL already has, and drops it. */
 	if (ends.len > 0 && !ends.failed)
-		spool_files_journal(&t->files, &ends, false);
+		spool_files_journal(&t->files, &ends);
 	buf_free(&group);
 	buf_free(&ends);
 	return r;
@@ -204,14 +201,18 @@ thread_main(void *arg)
 	struct spool_thread *t = arg;
 	struct list jobs = { .last = &jobs.first }, records = { .last = &records.first },
 	            done = { .last = &done.first };
-	struct timespec now, tried = { 0 };
+	struct timespec now, tried = { 0 }, synced = { 0 };
 	bool run = true;
 	int failing = 0;
 
 	while (run || records.first != NULL) {
-		run = next_jobs(t, &jobs, records.first != NULL);
+		run = next_jobs(t, &jobs, records.first != NULL || t->files.journal_unsynced);
 		run_others(t, &jobs, &records, &done);
 		clock_gettime(CLOCK_MONOTONIC, &now);
+		if (t->files.journal_unsynced && (!run || now.tv_sec != synced.tv_sec)) {
+			spool_files_journal_sync(&t->files);
+			synced = now;
+		}
 		/* A disk that refuses is asked once a second, however many records come. */
 		while (records.first != NULL &&
 		    (failing == 0 || !run || now.tv_sec >= tried.tv_sec + RETRY_S)) {

@@ -2,9 +2,9 @@
 /*
  * The spool's thread: the only one that touches its files once it runs, so that a disk that stands
  * still stops nobody else. Jobs go in from the main thread, come back when done, and their callback
- * is called there, in order of completion. Records and journal lines that wait are written and
- * synced together (group commit). A job that the disk refuses is tried again each second; reading
- * and removing go on meanwhile.
+ * is called there, in order of completion. Records that wait are written and synced together (group
+ * commit); the journal, which only matters when the machine itself dies, is synced once a second. A
+ * job that the disk refuses is tried again each second; reading and removing go on meanwhile.
  */
 #ifndef WARDEN_DB_SPOOL_THREAD_H
 #define WARDEN_DB_SPOOL_THREAD_H
@@ -25,7 +25,7 @@ enum spool_job_kind {
 	 * append text to the records, sync; then end (a line of the journal) may follow it unsynced
 	 */
 	SPOOL_JOB_RECORD,
-	/* append text to the journal, sync; given up when the disk refuses it */
+	/* append text to the journal, synced within a second; given up when the disk refuses it */
 	SPOOL_JOB_JOURNAL,
 	SPOOL_JOB_REPLACE,	/* the journal becomes text */
 	SPOOL_JOB_TOUCH,	/* the journal's time becomes now: calls were alive */
