@@ -16,7 +16,7 @@ both_heard() {	# both_heard A HZ-OF-A B HZ-OF-B MS
 
 # talk NAME A HZ B HZ: waits until each hears the other; ok or not ok NAME.
 talk() {
-	if wait_for 8 both_heard "$2" "$3" "$4" "$5" 1000; then
+	if wait_for 20 both_heard "$2" "$3" "$4" "$5" 1000; then
 		ok "$1"
 	else
 		not_ok "$1: $2 hears $5 Hz: $(heard "$2" "$5" | tail -n 1); $4 hears $3 Hz: $(heard "$4" "$3" | tail -n 1)"
@@ -37,7 +37,7 @@ ring() {
 	phone_forget "$4"
 	forget_sound "$2" "$4"
 	phone_do "$2" dial "$3"
-	phone_wait "$4" CALL_INCOMING 8 || {
+	phone_wait "$4" CALL_INCOMING 20 || {
 		not_ok "$1: $4 does not ring ($(phone_closed "$2"))"
 		return 1
 	}
@@ -46,7 +46,7 @@ ring() {
 # answer NAME A B: B accepts, both are established.
 answer() {
 	phone_do "$3" accept
-	phone_wait "$2" CALL_ESTABLISHED 8 && phone_wait "$3" CALL_ESTABLISHED 4 || {
+	phone_wait "$2" CALL_ESTABLISHED 20 && phone_wait "$3" CALL_ESTABLISHED 10 || {
 		not_ok "$1: not established"
 		return 1
 	}
@@ -55,14 +55,14 @@ answer() {
 # hang_up NAME A B: A hangs up, B sees it.
 hang_up() {
 	phone_do "$2" hangup
-	check "$1" phone_wait "$3" CALL_CLOSED 6
+	check "$1" phone_wait "$3" CALL_CLOSED 15
 }
 
 # dial_fails NAME A NUMBER STATUS: the call ends with that status.
 dial_fails() {
 	phone_forget "$2"
 	phone_do "$2" dial "$3"
-	if ! phone_wait "$2" CALL_CLOSED "${5:-10}"; then
+	if ! phone_wait "$2" CALL_CLOSED "${5:-20}"; then
 		not_ok "$1: the call does not end"
 		phone_do "$2" hangup
 		return 1
@@ -75,7 +75,7 @@ dial_fails() {
 
 # cdr_is NAME COUNT COLUMNS WANTED: after COUNT records exist, the newest one's columns.
 cdr_is() {
-	if ! wait_for 8 cdr_count_is "$2"; then
+	if ! wait_for 20 cdr_count_is "$2"; then
 		not_ok "$1: $(cdr_count) records instead of $2"
 		return 1
 	fi
@@ -83,5 +83,5 @@ cdr_is() {
 }
 
 nothing_left() { # NAME: no call, no RTP port
-	check "$1: no call is left" wait_for 5 calls_are 0
+	check "$1: no call is left" wait_for 15 calls_are 0
 }

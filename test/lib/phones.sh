@@ -70,10 +70,10 @@ phone() {
 	disown
 	exec {fd}>"$dir/in"
 	eval "fd_$name=$fd"
-	wait_for 5 test -s "$dir/reader"
+	wait_for 15 test -s "$dir/reader"
 	[ "$register" = yes ] || return 0
 	# It may have registered before the control connection was there, so its log counts.
-	wait_for 10 grep -q ' 200 OK' "$dir/log" || {
+	wait_for 20 grep -q ' 200 OK' "$dir/log" || {
 		say "$name: not registered: $(tail -n 3 "$dir/log")"
 		return 1
 	}
@@ -162,7 +162,7 @@ linphone() {
 	linphone_do "$name" "soundcard use files"
 	linphone_do "$name" "play $dir/tone.wav"
 	linphone_do "$name" "record $dir/heard.wav"
-	wait_for 15 registered "$user" || {
+	wait_for 30 registered "$user" || {
 		say "$name: not registered: $(tail -n 5 "$dir/log")"
 		return 1
 	}
