@@ -145,8 +145,8 @@ CREATE VIEW report.cdr AS
 SELECT call_id, from_extension, to_extension, start_time, answer_time, end_time, disposition,
 	((duration_ms + 500) / 1000)::integer AS duration, ((billsec_ms + 500) / 1000)::integer AS billsec,
 	recording_file, hangup_cause, user_agent, from_name, hangup_by, sip_status, q850_cause, sip_call_id, duration_ms, billsec_ms,
-	caller_codec, caller_packets_in, caller_packets_out, caller_lost_in, caller_jitter_us / 1000.0 AS caller_jitter_ms,
-	callee_codec, callee_packets_in, callee_packets_out, callee_lost_in, callee_jitter_us / 1000.0 AS callee_jitter_ms
+	caller_codec, caller_packets_in, caller_packets_out, caller_lost_in, round(caller_jitter_us / 1000.0, 3) AS caller_jitter_ms,
+	callee_codec, callee_packets_in, callee_packets_out, callee_lost_in, round(callee_jitter_us / 1000.0, 3) AS callee_jitter_ms
 FROM cdr;
 COMMENT ON VIEW report.cdr IS 'Call records, one row a call.';
 COMMENT ON COLUMN report.cdr.call_id IS 'UUIDv7 of the call.';
@@ -241,7 +241,8 @@ COMMENT ON COLUMN report.calls_per_extension.billsec IS 'Seconds from answer to 
 CREATE VIEW report.call_quality AS
 SELECT call_id, start_time, party, extension, codec, packets_in, packets_out, lost_in,
 	round(CASE WHEN packets_in + lost_in > 0 THEN 100.0 * lost_in / (packets_in + lost_in) ELSE 0 END, 3) AS loss_percent,
-	jitter_us / 1000.0 AS jitter_ms, far_lost, far_jitter_us / 1000.0 AS far_jitter_ms, rtt_us / 1000.0 AS rtt_ms, remote
+	round(jitter_us / 1000.0, 3) AS jitter_ms, far_lost, round(far_jitter_us / 1000.0, 3) AS far_jitter_ms,
+	round(rtt_us / 1000.0, 3) AS rtt_ms, remote
 FROM (
 	SELECT call_id, start_time, 'caller' AS party, from_extension AS extension, caller_codec AS codec, caller_packets_in AS packets_in,
 		caller_packets_out AS packets_out, caller_lost_in AS lost_in, caller_jitter_us AS jitter_us, caller_far_lost AS far_lost,
