@@ -39,7 +39,8 @@ apid.src      := $(wildcard apid/*.c)
 wardenctl.src := $(wildcard apid/ctl/*.c)
 
 common.pkg    := libsystemd libseccomp yaml-0.1
-sipd.pkg      := sofia-sip-ua
+# jemalloc: sofia's 30 kB that linger after each call would leave glibc's heap in shreds. Sanitizers have their own.
+sipd.pkg      := sofia-sip-ua $(if $(SAN),,jemalloc)
 mediad.pkg    := sndfile libsrtp2
 featured.pkg  := libpq libcrypto jansson
 apid.pkg      := libmicrohttpd jansson libpq libcrypto libcurl

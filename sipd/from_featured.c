@@ -208,6 +208,7 @@ from_featured_init(void)
 	};
 	char path[300];
 
+	sipd.peer_down_ms = clock_mono_ms();
 	str_format(path, sizeof(path), "%s/featured.sock", sipd.d.run_dir);
 	return ipc_connect(&sipd.client, sipd.d.event, IPC_SIPD, path, &handler);
 }

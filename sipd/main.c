@@ -3,7 +3,6 @@
  * sipd: Warden's SIP daemon. main() is the table of contents: each line is a file in this
  * directory. It parses SIP from strangers, so it holds no secret, no database and no media.
  */
-#include <malloc.h>
 #include <string.h>
 
 #include "sipd/checkpoint.h"
@@ -12,6 +11,10 @@
 #include "sipd/stack.h"
 
 struct sipd sipd;
+
+/* Read by jemalloc before main(): one thread needs one arena; pages go back 5 s after they were last used. */
+extern const char *malloc_conf;
+const char *malloc_conf = "narenas:1,dirty_decay_ms:5000,muzzy_decay_ms:0";
 
 /* What sofia does when it runs; getsockopt and ioctl are its, openat and newfstatat are for
  * resolv.conf. */
@@ -46,11 +49,6 @@ main(int argc, char **argv)
 {
 	int r;
 
-	/* Calls come and go in thousands of small pieces: keep the memory rather than give it back
-	 * and ask again. */
-	mallopt(M_TRIM_THRESHOLD, 64 << 20);
-	mallopt(M_TOP_PAD, 1 << 20);
-	mallopt(M_MMAP_THRESHOLD, 1 << 20);
 	daemon_init(&sipd.d, argc, argv, "sipd", &sipd_conf, &sipd.set, &sipd.set.logging);
 	sipd.d.reload = reload;
 	sipd.d.stop = stop;

@@ -21,6 +21,7 @@
 #define NTP_EPOCH     2208988800UL /* sofia's dates count from 1900 */
 #define CONTACTS_MAX  16
 #define RETRY_AFTER_S 10
+#define PATIENCE_MS   5000
 
 /*
  * One REGISTER waiting for featured. Without credentials it will be challenged, and a challenge is
@@ -268,6 +269,12 @@ register_new(msg_t *msg, sip_t *sip)
 	struct reg *reg;
 	int status;
 
+	if (sipd.peer == NULL && nat_transport(sip->sip_via) == SIP_TRANSPORT_UDP &&
+	    clock_mono_ms() - sipd.peer_down_ms < PATIENCE_MS) {
+		/* A restart of featured: the phone asks again in 0.5 s and need not know. */
+		nta_msg_discard(sipd.agent, msg);
+		return;
+	}
 	if (sipd.peer == NULL || ipc_congested(sipd.peer)) {
 		stack_refuse(msg, SIP_503_SERVICE_UNAVAILABLE, RETRY_AFTER_S);
 		return;

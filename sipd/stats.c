@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: ISC */
 /* sipd's figures for GET /metrics, told to featured every 5 s. */
-#include <malloc.h>
 
 #include "common/base/clock.h"
 #include "common/base/str.h"
@@ -8,8 +7,6 @@
 #include "sipd/listen.h"
 
 #define EVERY_US   5000000
-#define TRIM_EVERY 6 /* of those */
-#define TRIM_BYTES (4 << 20)
 
 static void
 gauge(const char *name, bool counter, uint64_t value)
@@ -61,32 +58,29 @@ tell(void)
 	gauge("sip_legs_unsaved_total", true, sipd.count.unsaved);
 }
 
+/* jemalloc's; not there in a build with sanitizers. */
+int mallctl(const char *, void *, size_t *, void *, size_t) __attribute__((weak));
+
 /*
- * sofia keeps some 30 kB for 32 s after each call; when a rush is over they lie in pieces all over
- * the heap. Gives whole pages of it back, unless there is as much to do as before.
+ * sofia keeps some 30 kB for 32 s after each call. jemalloc gives pages back as it is called; when a rush is over
+ * and nobody calls it, this does.
  */
 static void
 trim(void)
 {
-	struct mallinfo2 heap = mallinfo2();
-
-	if (heap.fordblks > TRIM_BYTES && heap.fordblks > heap.uordblks / 2 &&
-	    !sipd.overload.shedding)
-		malloc_trim(1 << 20);
+	if (mallctl != NULL)
+		mallctl("arena.0.decay", NULL, NULL, NULL, 0);
 }
 
 static int
 on_timer(sd_event_source *source, uint64_t usec, void *arg)
 {
-	static unsigned turns;
-
 	(void)usec;
 	(void)arg;
 	if (sipd.peer != NULL)
 		tell();
 	listen_again();
-	if (++turns % TRIM_EVERY == 0)
-		trim();
+	trim();
 	sd_event_source_set_time(source, clock_mono_us() + EVERY_US);
 	sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
 	return 0;
