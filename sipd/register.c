@@ -21,7 +21,7 @@
 #define NTP_EPOCH     2208988800UL /* sofia's dates count from 1900 */
 #define CONTACTS_MAX  16
 #define RETRY_AFTER_S 10
-#define PATIENCE_MS   5000
+#define PATIENCE_MS   5000 /* while featured is away: how long it may be a restart */
 
 /*
  * One REGISTER waiting for featured. Without credentials it will be challenged, and a challenge is
