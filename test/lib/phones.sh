@@ -153,7 +153,7 @@ linphone() {
 		auto_download_incoming_files_max_size=-1
 	END
 	mkfifo "$dir/in"
-	(cd "$dir" && HOME=$dir/home exec linphonec ${LINPHONE_DEBUG:+-d 6} -c "$dir/linphonerc" <"$dir/in" >"$dir/log" 2>&1) &
+	(cd "$dir" && HOME=$dir/home TMPDIR=$dir PULSE_RUNTIME_PATH=$dir/pulse exec linphonec ${LINPHONE_DEBUG:+-d 6} -c "$dir/linphonerc" <"$dir/in" >"$dir/log" 2>&1) &
 	echo $! >"$dir/pid"
 	disown
 	phones+=("$name")
