@@ -12,6 +12,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
 #include "common/base/str.h"
@@ -20,6 +21,7 @@
 #define SERVER_PEERS 16
 #define RETRY_FIRST_US 5000
 #define RETRY_MAX_US 200000
+#define TELL_MS 5000
 
 struct ipc_server {
 	sd_event		*event;
@@ -40,7 +42,8 @@ struct ipc_client {
 	char			 path[sizeof(((struct sockaddr_un *)0)->sun_path)];
 	struct ipc_handler	 handler;
 	struct ipc_peer		*peer;
-	bool			 told;		/* that featured cannot be reached: one line, not one each try */
+	uint64_t		 away_ms;	/* monotonic: since when featured cannot be reached, 0 it can */
+	bool			 told;		/* that this is too long: one line, not one each try */
 };
 
 static int
@@ -231,9 +234,8 @@ client_gone(void *owner, struct ipc_peer *peer)
 {
 	struct ipc_client *client = owner;
 
-	if (!client->told)
-		log_warning("connection lost", kv_s("path", client->path), kv_s("why", peer->why));
-	client->told = true;
+	if (client->away_ms == 0)
+		log_info("connection lost", kv_s("path", client->path), kv_s("why", peer->why));
 	ipc_unref(&client->peer);
 	client_again(client);
 }
@@ -245,7 +247,23 @@ client_hello(void *owner, struct ipc_peer *peer)
 
 	(void)peer;
 	client->wait_us = RETRY_FIRST_US;
+	client->away_ms = 0;
 	client->told = false;
+}
+
+/* The start of the daemons has no order, so a moment's wait is no warning. */
+static void
+client_tell(struct ipc_client *client, const char *error)
+{
+	uint64_t now = clock_mono_ms();
+
+	if (client->away_ms == 0) {
+		client->away_ms = now;
+		log_info("waiting for featured", kv_s("path", client->path), kv_s("error", error));
+	} else if (!client->told && now - client->away_ms >= TELL_MS) {
+		client->told = true;
+		log_warning("featured cannot be reached, trying on", kv_s("path", client->path), kv_s("error", error));
+	}
 }
 
 static void
@@ -256,9 +274,7 @@ client_try(struct ipc_client *client)
 
 	make_address(&sun, client->path);
 	if (fd < 0 || connect(fd, (struct sockaddr *)&sun, sizeof(sun)) < 0) {
-		if (!client->told)
-			log_warning("cannot connect yet, trying on", kv_s("path", client->path), kv_s("error", strerror(errno)));
-		client->told = true;
+		client_tell(client, strerror(errno));
 		if (fd >= 0)
 			close(fd);
 		client_again(client);
