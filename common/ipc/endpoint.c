@@ -229,28 +229,6 @@ client_again(struct ipc_client *client)
 	client->wait_us = client->wait_us * 2 > RETRY_MAX_US ? RETRY_MAX_US : client->wait_us * 2;
 }
 
-static void
-client_gone(void *owner, struct ipc_peer *peer)
-{
-	struct ipc_client *client = owner;
-
-	if (client->away_ms == 0)
-		log_info("connection lost", kv_s("path", client->path), kv_s("why", peer->why));
-	ipc_unref(&client->peer);
-	client_again(client);
-}
-
-static void
-client_hello(void *owner, struct ipc_peer *peer)
-{
-	struct ipc_client *client = owner;
-
-	(void)peer;
-	client->wait_us = RETRY_FIRST_US;
-	client->away_ms = 0;
-	client->told = false;
-}
-
 /* The start of the daemons has no order, so a moment's wait is no warning. */
 static void
 client_tell(struct ipc_client *client, const char *error)
@@ -264,6 +242,27 @@ client_tell(struct ipc_client *client, const char *error)
 		client->told = true;
 		log_warning("featured cannot be reached, trying on", kv_s("path", client->path), kv_s("error", error));
 	}
+}
+
+static void
+client_gone(void *owner, struct ipc_peer *peer)
+{
+	struct ipc_client *client = owner;
+
+	client_tell(client, peer->why);
+	ipc_unref(&client->peer);
+	client_again(client);
+}
+
+static void
+client_hello(void *owner, struct ipc_peer *peer)
+{
+	struct ipc_client *client = owner;
+
+	(void)peer;
+	client->wait_us = RETRY_FIRST_US;
+	client->away_ms = 0;
+	client->told = false;
 }
 
 static void
