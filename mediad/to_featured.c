@@ -179,15 +179,18 @@ sum(const struct mediad *m, size_t off)
 	return total;
 }
 
+#define STRANGERS_MANY 50	/* in those seconds: one phone's second of speech */
+
 /* What came from whom it should not, once every few seconds: packets are too many for lines. */
 static void
 tell_refused(struct mediad *m)
 {
 	uint64_t strangers = SUM(strangers), flood = SUM(flooded);
 
+	/* A few are what was under way when a call began or ended. */
 	if (strangers > m->strangers_told)
-		log_warning("RTP from strangers refused",
-		    kv_u("packets", strangers - m->strangers_told));
+		log_at(strangers - m->strangers_told < STRANGERS_MANY ? LL_DEBUG : LL_WARNING,
+		    "RTP from strangers refused", kv_u("packets", strangers - m->strangers_told));
 	if (flood > m->flood_told)
 		log_warning("RTP over the rate limit dropped",
 		    kv_u("packets", flood - m->flood_told));
