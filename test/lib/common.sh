@@ -96,10 +96,11 @@ port_free() {	# nothing has it, TCP or UDP, connected or not
 
 # A base for test/stack --port-base, below the ports that the kernel gives to clients: base, base + 80 and the RTP range are free, and no other test has just taken it.
 port_base() {
-	local base lock
+	local base lock low
 	mkdir -m 1777 /tmp/warden-ports 2>/dev/null
+	read -r low _ </proc/sys/net/ipv4/ip_local_port_range
 	for _ in $(seq 600); do
-		base=$((20000 + RANDOM % 2 * 6000))
+		base=$((20000 + RANDOM % (low < 32000 ? 1 : (low - 20000) / 6000) * 6000))
 		lock=/tmp/warden-ports/$base
 		if (set -C && echo "$$" >"$lock") 2>/dev/null || take_stale "$lock"; then
 			if port_free "$base" && port_free $((base + 80)) && port_free $((base + 1000)); then
