@@ -62,6 +62,16 @@ enum media_played_outcome {
 	MEDIA_PLAYED_FAILED = 3,	/* no such file, or not a sound file */
 };
 
+enum presence_status {
+	PRESENCE_AVAILABLE = 1,
+	PRESENCE_BUSY = 2,
+	PRESENCE_AWAY = 3,
+	PRESENCE_DND = 4,
+	PRESENCE_IN_CALL = 5,	/* automatic: never set */
+	PRESENCE_IN_MEETING = 6,
+	PRESENCE_OFFLINE = 7,
+};
+
 /* Of CONTRACT section 4. */
 enum call_state {
 	CALL_CALLING = 1,

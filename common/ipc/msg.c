@@ -179,6 +179,8 @@ ipc_encode(uint8_t *out, size_t max, uint16_t type, uint8_t flags, uint32_t id, 
 
 	if (def == NULL)
 		return -EMSGSIZE;
+	if (def->nfields > 0 && def->fields[0].kind == IPC_K_SINCE && def->fields[0].max > minor)
+		return -EPROTONOSUPPORT;
 	ipc_w_uint(&w, type, 2);
 	ipc_w_uint(&w, flags, 1);
 	ipc_w_uint(&w, id, 4);

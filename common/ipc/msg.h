@@ -12,7 +12,7 @@
 #include "common/ipc/schema.h"
 
 #define IPC_MAJOR 1
-#define IPC_MINOR 0
+#define IPC_MINOR 1
 #define IPC_HEAD_LEN 7
 #define IPC_PACKET_MAX (20 * 1024)
 
@@ -73,7 +73,7 @@ const struct ipc_def *ipc_def_by_name(const char *name);
 size_t ipc_def_count(void);
 const struct ipc_def *ipc_def_at(size_t i);
 
-/* Writes a packet for a peer that knows up to minor. Returns its length, or -EMSGSIZE. */
+/* Writes a packet for a peer that knows up to minor. Returns its length, -EMSGSIZE, or -EPROTONOSUPPORT: that peer does not know the message. */
 int ipc_encode(uint8_t *out, size_t max, uint16_t type, uint8_t flags, uint32_t id, const void *body, uint16_t minor);
 
 /* Reads a packet: every byte must be accounted for. msg->body is set to store. Returns 0, or -EBADMSG. */

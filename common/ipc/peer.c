@@ -259,7 +259,8 @@ ipc_post(struct ipc_peer *peer, uint16_t type, uint8_t flags, uint32_t id, const
 	if (peer == NULL || peer->dead || peer->fd == -1)
 		return -ENOTCONN;
 	if ((len = ipc_encode(wire, sizeof(wire), type, flags, id, body, peer->minor)) < 0) {
-		log_error("message does not fit its schema", kv_u("type", type));
+		if (len != -EPROTONOSUPPORT)
+			log_error("message does not fit its schema", kv_u("type", type));
 		return len;
 	}
 	if (peer->queued >= IPC_HARD_MARK) {

@@ -62,7 +62,7 @@ uid_t ipc_peer_uid(const struct ipc_peer *peer);
 
 /*
  * Sends a statement. body is encoded now, nothing of it is kept. A NULL peer is allowed (-ENOTCONN). Returns 0; -EMSGSIZE (does not fit the schema);
- * -ENOBUFS: the hard mark was reached, the connection will be dropped.
+ * -EPROTONOSUPPORT (the peer is of an older version that does not know it); -ENOBUFS: the hard mark was reached, the connection will be dropped.
  */
 int ipc_send(struct ipc_peer *peer, uint16_t type, const void *body);
 /* The same with a file descriptor, which is duplicated. */

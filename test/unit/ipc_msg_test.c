@@ -154,6 +154,8 @@ what_does_not_fit_is_refused(void **state)
 	assert_int_equal(ipc_encode(wire, sizeof(wire), MSG_leg_answer, 0, 0, &m, IPC_MINOR), -EMSGSIZE);
 	assert_int_equal(ipc_encode(wire, sizeof(wire), 0x0fff, 0, 0, &t, IPC_MINOR), -EMSGSIZE);
 	assert_int_equal(ipc_encode(wire, 10, MSG_leg_taken, 0, 0, &t, IPC_MINOR), -EMSGSIZE);
+	/* a message that minor 0 does not know is not sent to it */
+	assert_int_equal(ipc_encode(wire, sizeof(wire), MSG_topic_idle, 0, 0, &(struct msg_topic_idle){ .topic = 1 }, 0), -EPROTONOSUPPORT);
 	/* an unknown number, and a NUL inside a string */
 	assert_int_equal(ipc_decode(&msg, &out, (const uint8_t *)"\x0f\xff\0\0\0\0\0", 7, IPC_MINOR), -EBADMSG);
 	assert_int_equal(ipc_decode(&msg, &out, (const uint8_t *)"\xff\xff\0\0\0\0\0", 7, IPC_MINOR), -EBADMSG);
