@@ -5,13 +5,8 @@
  * crash featured or make it keep more than there is room for. The input is a program: each step a
  * byte that says what, then the fields' bytes.
  *
- * links: featured/call/api.c featured/call/call.c featured/call/cdr_fill.c
- * featured/call/cdr_names.c featured/call/core.c featured/call/in_peer.c featured/call/invite.c
- * featured/call/leg.c featured/call/leg_do.c featured/call/out.c featured/call/plan.c
- * featured/call/resync.c featured/call/session.c featured/call/store.c featured/call/timers.c
- * featured/call/trace.c featured/app/app.c featured/app/dial.c featured/app/echo.c
- * featured/app/announce.c featured/app/branch.c featured/app/originate.c featured/route/dialplan.c
- * featured/route/pattern.c featured/settings.c featured/settings_keys.c common/conf/conf.c
+ * links: featured/call/ featured/app/ featured/route/
+ * featured/settings.c featured/settings_keys.c common/conf/conf.c
  * common/conf/bind.c common/conf/node.c common/conf/value.c common/conf/print.c common/base/ckpt.c
  * common/base/ckpt_file.c common/base/log.c common/base/mem.c common/base/buf.c common/base/str.c
  * common/base/id.c common/base/clock.c common/base/addr.c common/ipc/msg.c common/ipc/wire.c

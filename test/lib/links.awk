@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: ISC
 # Reads the head comments of unit tests and fuzz targets and prints, as make rules, which objects each one links.
-# "links:" may go on over several lines of the comment as long as they hold nothing but names of sources.
+# "links:" may go on over several lines of the comment as long as they hold nothing but names of sources; "featured/call/" is all sources
+# of that directory.
 
 FNR == 1 {
 	name = FILENAME
@@ -24,16 +25,16 @@ more {
 	if ($0 !~ /^[ \t]*[a-z]/ || $0 ~ /[^a-zA-Z0-9_.\/ \t-]/)
 		more = 0
 	for (i = 1; more && i <= NF; i++) {
-		if ($i !~ /\.c$/) {
+		if ($i !~ /(\.c|\/)$/) {
 			more = 0
 			break
 		}
-		obj = $i
-		sub(/\.c$/, ".o", obj)
-		if (fuzz)
-			print B "/fuzz/" name ": " B "/fuzz/obj/" obj
+		target = B (fuzz ? "/fuzz/" : "/test/") name
+		objects = B (fuzz ? "/fuzz/obj/" : "/obj/")
+		if ($i ~ /\/$/)
+			print target ": $(patsubst %.c," objects "%.o,$(wildcard " $i "*.c))"
 		else
-			print B "/test/" name ": " B "/obj/" obj
+			print target ": " objects substr($i, 1, length($i) - 1) "o"
 	}
 	if (end)
 		more = 0
