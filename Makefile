@@ -77,7 +77,13 @@ dir_cflags = $(common.cflags) $($(firstword $(subst /, ,$(patsubst $(B)/obj/%,%,
 
 # ---- rules ----------------------------------------------------------------------------------------------------------
 
-all: $(bins:%=$(B)/bin/%)		## the daemons and wardenctl (the default)
+all: $(bins:%=$(B)/bin/%) $(B)/sounds/.made	## the daemons, wardenctl and prompts (the default)
+
+# Prompts that the packages of recorded ones lack.
+$(B)/sounds/.made: packaging/make-prompts $(wildcard packaging/prompts/*.txt)
+	@mkdir -p $(@D)
+	$(call quiet,SOUND)packaging/make-prompts $(@D)
+	@touch $@
 
 objs = $(patsubst %.c,$(B)/obj/%.o,$(1))
 
@@ -209,7 +215,7 @@ install: all				## everything under DESTDIR; existing settings are left alone
 	install -m 644 $(wildcard etc/systemd/*) $(LIB)/systemd/system/
 	install -m 644 etc/sysusers.d/warden.conf $(LIB)/sysusers.d/
 	install -m 644 etc/tmpfiles.d/warden.conf $(LIB)/tmpfiles.d/
-	@test/lib/install-data '$(DESTDIR)' '$(ETC)' '$(SHARE)'
+	@test/lib/install-data '$(DESTDIR)' '$(ETC)' '$(SHARE)' '$(B)'
 
 clean:					## removes the build directory
 	rm -rf $(B)

@@ -17,9 +17,9 @@
 #include "common/base/mem.h"
 #include "common/base/str.h"
 #include "mediad/sound.h"
+#include "mediad/sound_path.h"
 
 #define WAITING_MAX	1024
-#define PATH_LEN	1024
 
 struct wanted {
 	STAILQ_ENTRY(wanted)	 next;
@@ -38,8 +38,8 @@ struct cached {
 };
 
 struct loader {
-	struct loader_conf	 conf;		/* dirs are not used, but: */
-	char			**dirs;		/* ended by NULL */
+	struct loader_conf	 conf;		/* its directories are not used, but: */
+	struct sound_dirs	 dirs;		/* copies */
 	pthread_t		 thread;
 	pthread_mutex_t		 lock;
 	pthread_cond_t		 come;
@@ -50,38 +50,6 @@ struct loader {
 	size_t			 cached_bytes;
 	struct log_bucket	 bucket;
 };
-
-static const char *const extensions[] = { "", ".wav", ".flac", ".ogg", ".opus", ".mp3", ".sln",
-	".ulaw", ".alaw", ".gsm", NULL };
-
-/* Relative, and not out of the directory. */
-static bool
-path_ok(const char *path)
-{
-	const char *p = path;
-
-	if (*p == '\0' || *p == '/')
-		return false;
-	while ((p = strstr(p, "..")) != NULL) {
-		if ((p == path || p[-1] == '/') && (p[2] == '/' || p[2] == '\0'))
-			return false;
-		p += 2;
-	}
-	return true;
-}
-
-static bool
-find(const struct loader *l, const char *path, char *full, struct stat *st)
-{
-	for (size_t d = 0; l->dirs[d] != NULL; d++) {
-		for (const char *const *e = extensions; *e != NULL; e++) {
-			if (str_format(full, PATH_LEN, "%s/%s%s", l->dirs[d], path, *e) &&
-			    stat(full, st) == 0 && S_ISREG(st->st_mode))
-				return true;
-		}
-	}
-	return false;
-}
 
 static void
 forget(struct loader *l, struct cached *c)
@@ -134,31 +102,75 @@ to_cache(struct loader *l, const char *path, const struct stat *st, struct sound
 	TAILQ_INSERT_HEAD(&l->cache, c, next);
 }
 
+/* One sound. *why is constant text. */
 static struct sound *
-load(struct loader *l, const char *path)
+load_one(struct loader *l, const char *language, const char *name, const char **why)
 {
-	const char *why = "not found";
-	char full[PATH_LEN];
+	char full[SOUND_PATH_LEN];
 	struct sound *s;
 	struct stat st;
 
-	if (str_starts(path, "tone:")) {
-		if ((s = from_cache(l, path, NULL)) == NULL &&
-		    (s = sound_tone(path + strlen("tone:"))) != NULL)
-			to_cache(l, path, NULL, s);
+	if (str_starts(name, "tone:")) {
+		*why = "no such tone";
+		if ((s = from_cache(l, name, NULL)) == NULL &&
+		    (s = sound_tone(name + strlen("tone:"))) != NULL)
+			to_cache(l, name, NULL, s);
 		return s;
 	}
-	if (path_ok(path) && find(l, path, full, &st)) {
-		if ((s = from_cache(l, full, &st)) != NULL)
-			return s;
-		if ((s = sound_load(full, &why)) != NULL) {
-			to_cache(l, full, &st, s);
-			return s;
-		}
+	*why = "not found";
+	if (!sound_path_find(&l->dirs, language, name, full, &st))
+		return NULL;
+	if ((s = from_cache(l, full, &st)) != NULL)
+		return s;
+	if ((s = sound_load(full, why)) != NULL && !sound_path_private(name))
+		to_cache(l, full, &st, s);
+	return s;
+}
+
+/* One behind the other. NULL: there are none, or out of memory. */
+static struct sound *
+join(struct sound *const parts[], size_t n)
+{
+	struct sound *all;
+	size_t samples = 0, at = 0;
+
+	for (size_t i = 0; i < n; i++)
+		samples += parts[i]->n;
+	if (samples > SOUND_MAX)
+		samples = SOUND_MAX;
+	if (samples == 0 || (all = sound_new((uint32_t)samples)) == NULL)
+		return NULL;
+	for (size_t i = 0; i < n && at < samples; i++) {
+		size_t take = parts[i]->n < samples - at ? parts[i]->n : samples - at;
+
+		memcpy(all->pcm + at, parts[i]->pcm, take * sizeof(all->pcm[0]));
+		at += take;
 	}
-	log_limited(&l->bucket, LL_WARNING, "sound cannot be played", kv_s("path", path),
-	    kv_s("reason", why));
-	return NULL;
+	return all;
+}
+
+/* A play list (sound_path.h). What of it is missing is left out; all of it missing is a failure. */
+static struct sound *
+load(struct loader *l, const char *list)
+{
+	struct sound *parts[SOUND_LIST_MAX], *all;
+	char language[SOUND_LANGUAGE_LEN + 1], name[256];
+	const char *why = "not found", *rest = sound_list_language(list, language);
+	size_t n = 0;
+
+	while (n < SOUND_LIST_MAX && sound_list_next(&rest, name, sizeof(name))) {
+		if ((parts[n] = load_one(l, language, name, &why)) != NULL)
+			n++;
+		else
+			log_limited(&l->bucket, LL_WARNING, "sound cannot be played",
+			    kv_s("path", name), kv_s("reason", why));
+	}
+	if (n == 1)
+		return parts[0];
+	all = n == 0 ? NULL : join(parts, n);
+	for (size_t i = 0; i < n; i++)
+		sound_unref(&parts[i]);
+	return all;
 }
 
 static void *
@@ -188,25 +200,54 @@ run(void *arg)
 	return NULL;
 }
 
-/* The thread's own copy: settings may be read again. */
+/* The thread's own copy: settings may be read again. NULL: out of memory. */
+static char **
+copy_strings(const char *const *v, size_t n)
+{
+	char **copy = mem_new((n + 1) * sizeof(*copy));
+
+	for (size_t i = 0; copy != NULL && i < n; i++) {
+		if ((copy[i] = mem_strdup(v[i])) != NULL)
+			continue;
+		while (i-- > 0)
+			free(copy[i]);
+		mem_free(&copy);
+	}
+	return copy;
+}
+
+static void
+free_strings(const char *const *v)
+{
+	for (size_t i = 0; v != NULL && v[i] != NULL; i++)
+		free((void *)(uintptr_t)v[i]);
+	free((void *)(uintptr_t)v);
+}
+
 static bool
 copy_dirs(struct loader *l, const struct loader_conf *conf)
 {
-	if ((l->dirs = mem_new((conf->ndirs + 1) * sizeof(*l->dirs))) == NULL)
-		return false;
-	for (size_t i = 0; i < conf->ndirs; i++) {
-		if ((l->dirs[i] = mem_strdup(conf->dirs[i])) == NULL)
-			return false;
-	}
-	return true;
+	struct sound_dirs *d = &l->dirs;
+	size_t n = 0;
+
+	while (conf->languages != NULL && conf->languages[n] != NULL)
+		n++;
+	d->prompts = (const char *const *)copy_strings(conf->dirs, conf->ndirs);
+	d->languages = (const char *const *)copy_strings(conf->languages, n);
+	d->voicemail = mem_strdup(conf->voicemail);
+	d->announcements = mem_strdup(conf->announcements);
+	return d->prompts != NULL && d->languages != NULL &&
+	    (d->voicemail != NULL) == (conf->voicemail != NULL) &&
+	    (d->announcements != NULL) == (conf->announcements != NULL);
 }
 
 static void
 loader_free(struct loader *l)
 {
-	for (size_t i = 0; l->dirs != NULL && l->dirs[i] != NULL; i++)
-		free(l->dirs[i]);
-	free(l->dirs);
+	free_strings(l->dirs.prompts);
+	free_strings(l->dirs.languages);
+	free((void *)(uintptr_t)l->dirs.voicemail);
+	free((void *)(uintptr_t)l->dirs.announcements);
 	free(l);
 }
 

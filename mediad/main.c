@@ -142,10 +142,27 @@ start_workers(struct mediad *m)
 	}
 }
 
+/* dir, if it is relative in the state directory. */
+static const char *
+storage(const struct mediad *m, const char *dir, char *out, size_t size)
+{
+	if (!str_format(out, size, "%s%s%s", dir[0] == '/' ? "" : m->daemon.state_dir,
+	        dir[0] == '/' ? "" : "/", dir))
+		fatal("%s: the path is too long", dir);
+	return out;
+}
+
 static void
 start_loader(struct mediad *m)
 {
+	const struct conf_pairs *languages = &m->settings.sounds.languages;
+	const char **pairs = mem_must((2 * languages->n + 1) * sizeof(*pairs));
+	char voicemail[512], announcements[512];
 	struct loader_conf conf = {
+		.languages = pairs,
+		.voicemail = storage(m, m->settings.voicemail.path, voicemail, sizeof(voicemail)),
+		.announcements = storage(m, m->settings.sounds.announcements, announcements,
+		    sizeof(announcements)),
 		.dirs = (const char *const *)m->settings.sounds.directories.v,
 		.ndirs = m->settings.sounds.directories.n,
 		.cache_bytes = (size_t)m->settings.sounds.cache_mb << 20,
@@ -154,8 +171,13 @@ start_loader(struct mediad *m)
 	};
 	int r;
 
+	for (size_t i = 0; i < languages->n; i++) {
+		pairs[2 * i] = languages->v[i].key;
+		pairs[2 * i + 1] = languages->v[i].value;
+	}
 	if ((r = loader_start(&m->loader, &conf)) < 0)
 		fatal("cannot start the loader thread: %s", strerror(-r));
+	mem_free(&pairs);
 }
 
 static void

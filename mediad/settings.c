@@ -2,6 +2,9 @@
 /* The table of mediad.yml's keys and the checks that span them. Called at start and on reload. */
 #include "mediad/settings.h"
 
+#include <ctype.h>
+#include <string.h>
+
 #include "common/base/addr.h"
 
 #define S struct mediad_settings
@@ -32,6 +35,17 @@ const struct conf_key mediad_keys[] = {
 	    .def = "[/usr/share/warden/sounds, /usr/share/asterisk/sounds/en, "
 	           "/usr/share/asterisk/sounds/en_US_f_Allison]",
 	    .help = "where prompts are looked for, in order" },
+	{ .path = "sounds.languages",
+	    .type = CONF_MAP,
+	    CONF_OFF(sounds.languages),
+	    .def = "{fr: /usr/share/asterisk/sounds/fr_CA_f_June, "
+	           "es: /usr/share/asterisk/sounds/es_MX_f_Allison, "
+	           "it: /usr/share/asterisk/sounds/it_IT_m_Carlo, "
+	           "ru: /usr/share/asterisk/sounds/ru_RU_f_IvrvoiceRU}",
+	    .help = "where the prompts of a language are, besides directories' sub-directories" },
+	{ .path = "sounds.announcements",
+	    STR_KEY(sounds.announcements, "announcements",
+	        "where announcements that callers record are written") },
 	{ .path = "sounds.cache",
 	    INT_KEY(sounds.cache_mb, 0, 4096, "64", "MB of decoded sounds that are kept") },
 
@@ -45,8 +59,7 @@ const struct conf_key mediad_keys[] = {
 	    STR_KEY(recording.path, "recordings", "where recordings are written"),
 	    .inert = true },
 	{ .path = "voicemail.storage_path",
-	    STR_KEY(voicemail.path, "voicemail", "where messages are written"),
-	    .inert = true },
+	    STR_KEY(voicemail.path, "voicemail", "where messages are written") },
 
 	CONF_LOGGING(S, logging),
 	{ .path = NULL },
@@ -72,6 +85,14 @@ mediad_settings_check(struct conf *conf, void *settings)
 		return conf_error(conf, "server.rtp_port_range_end",
 		    "no pair of ports from %lld to %lld: an even one and the odd one after it are "
 		    "needed", (long long)s->server.rtp_first, (long long)s->server.rtp_last);
+	for (size_t i = 0; i < s->sounds.languages.n; i++) {
+		const struct conf_pair *p = &s->sounds.languages.v[i];
+
+		if (strlen(p->key) != 2 || !islower((unsigned char)p->key[0]) ||
+		    !islower((unsigned char)p->key[1]))
+			return conf_error(conf, "sounds.languages",
+			    "\"%s\" is no language: two small letters", p->key);
+	}
 	return check_ip(conf, "server.rtp_host", s->server.rtp_host) &&
 	    check_ip(conf, "server.external_address", s->server.external_address);
 }

@@ -18,6 +18,8 @@ struct mediad_settings {
 	} server;
 	struct {
 		struct conf_strs directories;
+		struct conf_pairs languages;
+		char		 announcements[256];
 		int64_t		 cache_mb;
 	} sounds;
 	struct {

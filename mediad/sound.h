@@ -57,10 +57,13 @@ struct loader_result {
 	struct sound	*sound;		/* the receiver's reference; NULL: failed */
 };
 
-/* dirs: searched in order, copied. done is called on the loader's thread. */
+/* Directories are searched in order, and copied. done is called on the loader's thread. */
 struct loader_conf {
 	const char *const	*dirs;
 	size_t			 ndirs;
+	const char *const	*languages;	/* see sound_path.h; NULL: none */
+	const char		*voicemail;
+	const char		*announcements;
 	size_t			 cache_bytes;
 	void			(*done)(void *arg, const struct loader_result *result);
 	void			*arg;
@@ -69,7 +72,7 @@ int loader_start(struct loader **out, const struct loader_conf *conf);
 void loader_stop(struct loader **loader);
 
 /*
- * Asks for path (relative, with or without extension; "tone:NAME"). Returns 0, or -ENOBUFS: too
+ * Asks for a play list (sound_path.h). Returns 0, or -ENOBUFS: too
  * many are waiting.
  */
 int loader_ask(struct loader *loader, uint64_t session, uint32_t play, const char *path);

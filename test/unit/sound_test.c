@@ -4,7 +4,7 @@
  * thread.
  */
 /*
- * links: mediad/g711.c mediad/sound.c mediad/loader.c common/base/str.c common/base/log.c
+ * links: mediad/g711.c mediad/sound.c mediad/sound_path.c mediad/loader.c common/base/str.c common/base/log.c
  * common/base/mem.c common/base/clock.c common/base/buf.c
  */
 /* libs: sndfile */
@@ -241,6 +241,90 @@ files_are_loaded(void **state)
 	assert_int_equal(system(cmd), 0);
 }
 
+static struct sound *
+find_part(struct sound *all, uint32_t at, uint32_t n, double hz)
+{
+	assert_true(share(all->pcm + at + 400, n - 800, hz) > 0.98);
+	return all;
+}
+
+/* Play lists: in order, by language, from the storage; what is missing is left out. */
+static void
+lists_are_joined(void **state)
+{
+	struct answers a = { .lock = PTHREAD_MUTEX_INITIALIZER, .come = PTHREAD_COND_INITIALIZER };
+	char dir[] = "/tmp/sound.XXXXXX", fr[64], box[64], path[128], cmd[64], list[256];
+	const char *dirs[1] = { dir };
+	const char *languages[] = { "fr", fr, NULL };
+	struct loader_conf conf = { .dirs = dirs,
+		.ndirs = 1,
+		.languages = languages,
+		.voicemail = box,
+		.cache_bytes = 1 << 20,
+		.done = done,
+		.arg = &a };
+	static const char *const places[][2] = { { "", "a" }, { "", "b" }, { "fr", "a" },
+		{ "it", "a" }, { "en", "c" }, { "box", "m" } };
+	struct loader *l;
+	struct sound *s, *again;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	str_format(fr, sizeof(fr), "%s/fr", dir);
+	str_format(box, sizeof(box), "%s/box", dir);
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+		str_format(path, sizeof(path), "mkdir -p %s/%s", dir, places[i][0]);
+		assert_int_equal(system(path), 0);
+		str_format(path, sizeof(path), "%s/%s/%s.wav", dir, places[i][0], places[i][1]);
+		/* fr/a is of 8 kHz and two channels: all are the same tone, of other lengths */
+		write_file(path, SF_FORMAT_WAV | SF_FORMAT_PCM_16, 16000, (int)(i == 2) + 1);
+	}
+	assert_int_equal(loader_start(&l, &conf), 0);
+	assert_non_null(s = ask(l, &a, "a&b&tone:silence&a"));
+	assert_in_range(s->n, 4 * SOUND_RATE - 40, 4 * SOUND_RATE + 1600);
+	find_part(s, 0, SOUND_RATE, 440);
+	sound_unref(&s);
+	/* What is missing is left out; nothing left is a failure. */
+	assert_non_null(s = ask(l, &a, "none&a&&../a"));
+	assert_in_range(s->n, SOUND_RATE - 10, SOUND_RATE + 400);
+	sound_unref(&s);
+	assert_null(ask(l, &a, "none&no"));
+	assert_null(ask(l, &a, "fr:"));
+	assert_null(ask(l, &a, "&"));
+	/* Languages: their own directory, the sub-directory of that name, English. */
+	assert_non_null(s = ask(l, &a, "a"));
+	assert_non_null(again = ask(l, &a, "fr:a"));
+	assert_ptr_not_equal(s, again);
+	sound_unref(&again);
+	assert_non_null(again = ask(l, &a, "it:a"));
+	assert_ptr_not_equal(s, again);
+	sound_unref(&again);
+	assert_non_null(again = ask(l, &a, "xx:a"));
+	assert_ptr_equal(s, again);
+	sound_unref(&again);
+	assert_non_null(again = ask(l, &a, "fr:c"));
+	sound_unref(&again);
+	sound_unref(&s);
+	/* The storage: not kept in memory, and nothing outside of it. */
+	assert_non_null(s = ask(l, &a, "voicemail:m"));
+	assert_non_null(again = ask(l, &a, "voicemail:m"));
+	assert_ptr_not_equal(s, again);
+	sound_unref(&again);
+	sound_unref(&s);
+	assert_null(ask(l, &a, "voicemail:../a"));
+	assert_null(ask(l, &a, "announcement:m"));
+	/* Longer than a list may be: cut. */
+	list[0] = '\0';
+	for (int i = 0; i < 120; i++)
+		strcat(list, "b&");
+	assert_non_null(s = ask(l, &a, list));
+	assert_in_range(s->n, 48 * (SOUND_RATE - 10), 48 * (SOUND_RATE + 400));
+	sound_unref(&s);
+	loader_stop(&l);
+	str_format(cmd, sizeof(cmd), "rm -rf %s", dir);
+	assert_int_equal(system(cmd), 0);
+}
+
 static void
 load_once(void *arg)
 {
@@ -254,7 +338,7 @@ load_once(void *arg)
 	if (loader_start(&l, &conf) < 0)
 		return;
 	for (unsigned i = 1; i <= 4; i++) {
-		if (loader_ask(l, 1, i, i & 1 ? "a" : "tone:beep") < 0)
+		if (loader_ask(l, 1, i, i & 1 ? "a" : "fr:tone:beep&a&tone:busy") < 0)
 			continue;
 		pthread_mutex_lock(&a.lock);
 		while (a.n == 0)
@@ -288,6 +372,7 @@ main(void)
 		cmocka_unit_test(tones_sound),
 		cmocka_unit_test(resampling_filters),
 		cmocka_unit_test(files_are_loaded),
+		cmocka_unit_test(lists_are_joined),
 		cmocka_unit_test(memory_may_run_out),
 	};
 
