@@ -41,7 +41,7 @@ wardenctl.src := $(wildcard apid/ctl/*.c)
 common.pkg    := libsystemd libseccomp yaml-0.1
 # jemalloc: sofia's 30 kB that linger after each call would leave glibc's heap in shreds. Sanitizers have their own.
 sipd.pkg      := sofia-sip-ua $(if $(SAN),,jemalloc)
-mediad.pkg    := sndfile libsrtp2
+mediad.pkg    := sndfile libsrtp2 opus spandsp
 featured.pkg  := libpq libcrypto jansson
 apid.pkg      := libmicrohttpd jansson libpq libcrypto libcurl
 wardenctl.pkg := libcurl jansson
@@ -58,7 +58,8 @@ HARDEN := -fPIE -fstack-protector-strong -fno-strict-aliasing -fno-plt \
 HARDEN_LD := -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed
 OPT ?= -O2 -g
 SANFLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all)
-BASE_FLAGS := -std=gnu17 -I. -D_GNU_SOURCE -pthread $(WARN)
+# Hidden: our queue_init() must not become that of a library (spandsp) that has one of its own.
+BASE_FLAGS := -std=gnu17 -I. -D_GNU_SOURCE -pthread -fvisibility=hidden $(WARN)
 CFLAGS_ALL = $(BASE_FLAGS) $(OPT) $(HARDEN) $(SANFLAGS) $(CFLAGS)
 LDFLAGS_ALL = -pthread $(HARDEN_LD) $(SANFLAGS) $(LDFLAGS)
 

@@ -8,7 +8,7 @@
 #define ULAW_BIAS	0x84
 #define ULAW_CLIP	32635
 
-/* Filled once by g711_init() and constant from then on. */
+/* Filled once by g711_tables() and constant from then on. */
 static uint8_t ulaw_to_alaw[256];
 static uint8_t alaw_to_ulaw[256];
 
@@ -70,7 +70,7 @@ g711_alaw_decode(uint8_t a)
 }
 
 void
-g711_init(void)
+g711_tables(void)
 {
 	unsigned i;
 
@@ -91,7 +91,7 @@ g711_convert(enum sdp_codec from, uint8_t *samples, size_t n)
 }
 
 void
-g711_encode(enum sdp_codec codec, uint8_t *out, const int16_t *pcm, size_t n)
+g711_from_linear(enum sdp_codec codec, uint8_t *out, const int16_t *pcm, size_t n)
 {
 	size_t i;
 

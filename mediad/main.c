@@ -265,7 +265,7 @@ main(int argc, char **argv)
 		log_warning("cannot take precedence over other processes",
 		    kv_s("error", strerror(errno)));
 	daemon_drop(&m.daemon, FILES);
-	g711_init();
+	g711_tables();
 	open_events(&m);
 	open_ports(&m);
 	open_checkpoint(&m.sessions_ck, &m, "sessions", SESSION_CK_MAGIC,

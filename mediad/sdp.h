@@ -31,6 +31,8 @@ enum sdp_codec {
 	SDP_CODEC_NONE = 0,
 	SDP_CODEC_PCMU = 1,
 	SDP_CODEC_PCMA = 2,
+	SDP_CODEC_G722 = 3,
+	SDP_CODEC_OPUS = 4,
 };
 #define SDP_CODEC_SLOTS	8	/* size of arrays indexed by enum sdp_codec; room for later rows */
 

@@ -62,7 +62,7 @@ stream_play_tick(struct worker *w, struct stream *s, uint32_t samples, uint64_t 
 		rtp_tx_make(&s->st.tx, &r, frame, now_us);
 		r.pt = s->now.tx_pt[s->now.codec];
 		rtp_write_head(packet, &r);
-		g711_encode((enum sdp_codec)s->now.codec, packet + RTP_HEAD_LEN, pcm, frame);
+		g711_from_linear((enum sdp_codec)s->now.codec, packet + RTP_HEAD_LEN, pcm, frame);
 		stream_send(w, s, packet, RTP_HEAD_LEN + frame);
 		io_flush(w->io);	/* the packet's memory is used again */
 	}
