@@ -41,6 +41,8 @@ struct featured {
 /* from_sipd.c, from_mediad.c: messages of those peers. Within a turn. */
 void from_sipd(struct featured *f, struct ipc_peer *peer, const struct ipc_msg *msg);
 void from_mediad(struct featured *f, const struct ipc_msg *msg);
+/* from_sipd.c: sipd is told how to deal with strangers: when it comes, and after a reload. */
+void from_sipd_policy(struct featured *f);
 /* from_sipd.c: what the core asks of the world, answered by reg/. */
 struct core_env from_sipd_env(struct featured *f);
 

@@ -6,8 +6,11 @@
  */
 #include "common/base/clock.h"
 #include "common/base/log.h"
+#include "common/base/mem.h"
 #include "common/base/str.h"
 #include "featured/featured.h"
+
+#define BANS_TOLD 512
 
 void
 from_sipd(struct featured *f, struct ipc_peer *peer, const struct ipc_msg *msg)
@@ -28,6 +31,41 @@ from_sipd(struct featured *f, struct ipc_peer *peer, const struct ipc_msg *msg)
 			    kv_u("type", msg->type));
 		break;
 	}
+}
+
+static void
+tell_ban(void *arg, const char *ip, uint64_t until_ms)
+{
+	const struct featured *f = arg;
+	struct ipc_peer *sipd = ipc_server_peer(f->server, IPC_SIPD);
+	struct msg_auth_ban m = { .until_ms = until_ms };
+
+	if (sipd == NULL || ipc_peer_minor(sipd) < 1)
+		return;
+	str_copy(m.ip, sizeof(m.ip), ip);
+	ipc_send(sipd, MSG_auth_ban, &m);
+}
+
+void
+from_sipd_policy(struct featured *f)
+{
+	struct ipc_peer *sipd = ipc_server_peer(f->server, IPC_SIPD);
+	struct msg_auth_policy m;
+	struct auth_ban *bans;
+	size_t n;
+
+	auth_watch(f->auth, tell_ban, f);
+	if (sipd == NULL || ipc_peer_minor(sipd) < 1)
+		return;
+	auth_policy(f->auth, &m);
+	ipc_send(sipd, MSG_auth_policy, &m);
+	/* Of who is not told sipd learns when it asks. */
+	if ((bans = mem_new(BANS_TOLD * sizeof(*bans))) == NULL)
+		return;
+	n = auth_bans(f->auth, clock_real_ms(), bans, BANS_TOLD);
+	for (size_t i = 0; i < n && i < BANS_TOLD; i++)
+		tell_ban(f, bans[i].ip, bans[i].until_ms);
+	mem_free(&bans);
 }
 
 static size_t

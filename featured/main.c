@@ -33,6 +33,8 @@ peer_up(void *arg, struct ipc_peer *peer)
 
 	log_info("peer connected", kv_s("peer", ipc_role_name(role)),
 	    kv_i("pid", ipc_peer_pid(peer)));
+	if (role == IPC_SIPD)
+		from_sipd_policy(f);
 	turn_begin(f);
 	core_peer(f->core, role, true);
 	turn_end(f);
@@ -128,6 +130,7 @@ on_taken(sd_event_source *source, void *arg)
 	registrar_settings(f->registrar, &f->settings);
 	db_settings(f->db, &f->settings);
 	core_set_settings(f->core, &f->settings);
+	from_sipd_policy(f);
 	return 0;
 }
 

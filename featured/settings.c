@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/base/addr.h"
 #include "common/base/mem.h"
+#include "common/base/net.h"
 #include "common/base/str.h"
 #include "featured/settings_index.h"
 
@@ -265,27 +265,11 @@ check_feature_codes(struct conf *conf, const struct settings *s)
 	return true;
 }
 
-/* "192.0.2.0/24" or "2001:db8::1". */
-static bool
-is_network(const char *text)
-{
-	char ip[INET6_ADDRSTRLEN + 1];
-	const char *slash = strchr(text, '/');
-	union addr a;
-	int64_t bits;
-
-	if (!str_ncopy(ip, sizeof(ip), text, slash != NULL ? (size_t)(slash - text) : strlen(text)))
-		return false;
-	if (addr_from_ip(&a, ip, 0) < 0)
-		return false;
-	return slash == NULL ||
-	    str_to_i64(slash + 1, 0, a.sa.sa_family == AF_INET ? 32 : 128, &bits) == 0;
-}
-
 static bool
 check_lists(struct conf *conf, const struct settings *s)
 {
 	char path[64];
+	struct net net;
 
 	for (size_t i = 0; i < s->dialplan.emergency.n; i++) {
 		const char *number = s->dialplan.emergency.v[i];
@@ -296,7 +280,7 @@ check_lists(struct conf *conf, const struct settings *s)
 			    "an emergency number is made of digits");
 	}
 	for (size_t i = 0; i < s->security.allow.n; i++) {
-		if (!is_network(s->security.allow.v[i]))
+		if (net_parse(&net, s->security.allow.v[i]) < 0)
 			return conf_error(conf,
 			    item_path(path, sizeof(path), "security.allow", i, ""),
 			    "\"%.60s\" is not ADDRESS or ADDRESS/BITS", s->security.allow.v[i]);

@@ -78,6 +78,81 @@ fill(struct auth_fields *a, const sip_t *sip)
 	return true;
 }
 
+/* An algorithm and a qop that featured takes. */
+static bool
+usable(const struct auth_fields *a)
+{
+	uint8_t nc[4];
+
+	if (a->auth_algorithm[0] != '\0' && !str_ieq(a->auth_algorithm, "MD5") &&
+	    !str_ieq(a->auth_algorithm, "SHA-256"))
+		return false;
+	if (a->auth_nonce[0] == '\0' || a->auth_uri[0] == '\0')
+		return false;
+	return a->auth_qop[0] == '\0' ||
+	    (str_ieq(a->auth_qop, "auth") && a->auth_cnonce[0] != '\0' &&
+	        str_unhex(nc, sizeof(nc), a->auth_nc) == 0);
+}
+
+bool
+auth_claim(struct auth_claim *c, const sip_t *sip)
+{
+	struct auth_fields a;
+
+	if (!fill(&a, sip) || !a.auth_present || !usable(&a))
+		return false;
+	memcpy(c->realm, a.auth_realm, sizeof(c->realm));
+	memcpy(c->nonce, a.auth_nonce, sizeof(c->nonce));
+	return true;
+}
+
+static const char *
+or_empty(const char *s)
+{
+	return s != NULL ? s : "";
+}
+
+static bool
+same_user(const char *a, const char *b)
+{
+	char x[256], y[256];
+
+	if (!str_copy(x, sizeof(x), a) || !str_copy(y, sizeof(y), b))
+		return false;
+	url_unescape(x, x);
+	url_unescape(y, y);
+	return strcmp(x, y) == 0;
+}
+
+bool
+auth_uri_ok(const sip_t *sip)
+{
+	const url_t *want = sip->sip_request->rq_url;
+	su_home_t home[1] = { SU_HOME_INIT(home) };
+	struct auth_fields a;
+	char text[512];
+	url_t *said;
+	issize_t n;
+	bool ok;
+
+	if (!fill(&a, sip) || !a.auth_present)
+		return true;
+	n = url_e(text, sizeof(text), want);
+	if (n > 0 && (size_t)n < sizeof(text) && strcmp(text, a.auth_uri) == 0)
+		return true;
+	/*
+	 * Phones leave parameters out, write the default port or not, and a proxy on the way may have put
+	 * another host into the request: what the request is for is the user.
+	 */
+	said = url_make(home, a.auth_uri);
+	ok = said != NULL && said->url_type == want->url_type &&
+	    same_user(or_empty(said->url_user), or_empty(want->url_user)) &&
+	    (sip->sip_via->v_next != NULL ||
+	        str_ieq(or_empty(said->url_host), or_empty(want->url_host)));
+	su_home_deinit(home);
+	return ok;
+}
+
 #define U8(f)       m->f = a.f;
 #define STR(f, max) memcpy(m->f, a.f, sizeof(m->f));
 

@@ -13,6 +13,19 @@
 bool auth_of_invite(struct msg_leg_offered *m, const sip_t *sip);
 bool auth_of_register(struct msg_reg_request *m, const sip_t *sip);
 
+/* What an Authorization says that one can judge without knowing any user. */
+struct auth_claim {
+	char realm[129];
+	char nonce[129];
+};
+
+/* False: there is no such header, or one that nobody could take for an answer (RFC 7616). */
+bool auth_claim(struct auth_claim *c, const sip_t *sip);
+
+/* Does the uri that the credentials were made for mean what the request does (RFC 7616
+ * section 3.4.6)? True without credentials. */
+bool auth_uri_ok(const sip_t *sip);
+
 struct auth_challenge {
 	const char *realm;
 	const char *nonce;
@@ -22,7 +35,7 @@ struct auth_challenge {
 /* Sends 401 with a challenge for each algorithm and lets go of the transaction. */
 void auth_challenge(nta_incoming_t *irq, const struct auth_challenge *c);
 
-/* The same without a transaction; takes msg, which came by tport. */
+/* The same without a transaction; takes msg, which came by tport (NULL: find out). */
 void auth_challenge_msg(msg_t *msg, tport_t *tport, const struct auth_challenge *c);
 
 #endif

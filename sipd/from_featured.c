@@ -6,6 +6,7 @@
 #include "common/base/str.h"
 #include "sipd/checkpoint.h"
 #include "sipd/dialog.h"
+#include "sipd/gate.h"
 #include "sipd/invite.h"
 #include "sipd/leg.h"
 #include "sipd/stack.h"
@@ -175,6 +176,14 @@ on_message(void *arg, struct ipc_peer *peer, const struct ipc_msg *msg)
 	(void)arg;
 	if (msg->type == MSG_leg_dial) {
 		invite_out_dial(msg->body);
+		return;
+	}
+	if (msg->type == MSG_auth_policy) {
+		gate_policy(msg->body);
+		return;
+	}
+	if (msg->type == MSG_auth_ban) {
+		gate_ban(msg->body);
 		return;
 	}
 	if (msg->type == MSG_reload) {

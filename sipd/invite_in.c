@@ -14,6 +14,7 @@
 #include "sipd/body.h"
 #include "sipd/checkpoint.h"
 #include "sipd/dialog.h"
+#include "sipd/gate.h"
 #include "sipd/invite.h"
 #include "sipd/nat.h"
 #include "sipd/session_timer.h"
@@ -90,7 +91,7 @@ refused(msg_t *msg, const sip_t *sip)
 		    SIPTAG_SERVER(sipd.server), TAG_END());
 		return true;
 	}
-	if (status == 0 && !auth_of_invite(&fields, sip))
+	if (status == 0 && (!auth_of_invite(&fields, sip) || !auth_uri_ok(sip)))
 		status = 400;
 	if (status != 0) {
 		sipd.count.bad++;
@@ -112,11 +113,17 @@ void
 invite_in_new(msg_t *msg, sip_t *sip)
 {
 	char tag[DIALOG_TAG_LEN + 1];
+	enum gate gate = gate_look(msg, sip);
 	struct leg *leg;
 	int r;
 
-	if (refused(msg, sip))
+	if (gate == GATE_TAKEN || refused(msg, sip))
 		return;
+	if (gate == GATE_CHALLENGE) {
+		sipd.count.responses[4]++;
+		gate_challenge(msg, sip);
+		return;
+	}
 	if ((leg = leg_new(id_u64(), true)) == NULL) {
 		sipd.count.shed++;
 		stack_refuse(msg, SIP_503_SERVICE_UNAVAILABLE, RETRY_AFTER_S);

@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "common/auth/nonce_text.h"
 #include "sipd/checkpoint.h"
 #include "sipd/from_featured.h"
 #include "sipd/leg.h"
@@ -56,6 +57,8 @@ main(int argc, char **argv)
 	if ((r = loop_init()) < 0)
 		fatal("cannot make the event loop: %s", strerror(-r));
 	checkpoint_init();
+	if ((r = nonce_text_init()) < 0)
+		fatal("OpenSSL has no SHA-256");
 	stack_init();
 	checkpoint_load();
 	if ((r = from_featured_init()) < 0 || (r = stats_init()) < 0)

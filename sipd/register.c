@@ -14,6 +14,7 @@
 #include "common/base/mem.h"
 #include "common/base/str.h"
 #include "sipd/auth.h"
+#include "sipd/gate.h"
 #include "sipd/nat.h"
 #include "sipd/stack.h"
 
@@ -157,7 +158,7 @@ read_request(struct msg_reg_request *r, const sip_t *sip)
 			return 400;
 		r->path[n] = '\0';
 	}
-	return auth_of_register(r, sip) ? 0 : 400;
+	return auth_of_register(r, sip) && auth_uri_ok(sip) ? 0 : 400;
 }
 
 /* Counts and checks the Contacts before any is sent. Returns 0 or a status. */
@@ -266,9 +267,16 @@ register_new(msg_t *msg, sip_t *sip)
 	struct msg_reg_request r = { .txn = id_u64() };
 	const char *tag = stack_unsupported(sip);
 	bool keepalive = false;
+	enum gate gate = gate_look(msg, sip);
 	struct reg *reg;
 	int status;
 
+	if (gate == GATE_TAKEN)
+		return;
+	if (gate == GATE_CHALLENGE && (tag == NULL || str_ieq(tag, "path"))) {
+		gate_challenge(msg, sip);
+		return;
+	}
 	if (sipd.peer == NULL && nat_transport(sip->sip_via) == SIP_TRANSPORT_UDP &&
 	    clock_mono_ms() - sipd.peer_down_ms < PATIENCE_MS) {
 		/* A restart of featured: the phone asks again in 0.5 s and need not know. */

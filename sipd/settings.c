@@ -3,6 +3,7 @@
  * sipd's settings: the table from which parser, defaults, -n and the manual's key list come.
  * Read at start and at SIGHUP; the listening address needs a restart.
  */
+#include "common/base/str.h"
 #include "sipd/sipd.h"
 
 #define F(field) CONF_F(struct sipd_settings, field)
@@ -57,6 +58,26 @@ static const struct conf_key keys[] = {
 	    .min = 2,
 	    .max = SIPD_LEGS_MAX,
 	    .help = "legs (two a call) that may exist at once" },
+	{ .path = "security.challenge_rate",
+	    .type = CONF_INT,
+	    F(challenge_rate),
+	    .def = "50",
+	    .min = 0,
+	    .max = 100000,
+	    .help = "requests without credentials that one source (of IPv6 a /64) gets answered, per "
+	            "second; 0: no limit" },
+	{ .path = "security.challenge_burst",
+	    .type = CONF_INT,
+	    F(challenge_burst),
+	    .def = "500",
+	    .min = 1,
+	    .max = 100000,
+	    .help = "how many of them at once, after a time of quiet" },
+	{ .path = "security.allow",
+	    .type = CONF_STRS,
+	    F(allow),
+	    .def = "[127.0.0.1, \"::1\"]",
+	    .help = "addresses, ADDRESS or ADDRESS/BITS, without that limit" },
 	CONF_LOGGING(struct sipd_settings, logging),
 	{ .path = NULL },
 };
@@ -66,6 +87,7 @@ check(struct conf *conf, void *settings)
 {
 	struct sipd_settings *s = settings;
 	union addr addr;
+	char path[64];
 
 	if (addr_from_ip(&addr, s->host, (uint16_t)s->port) < 0)
 		return conf_error(conf, "server.sip_host", "\"%s\" is not an IP address", s->host);
@@ -73,6 +95,15 @@ check(struct conf *conf, void *settings)
 		return conf_error(conf, "server.session_expires",
 		    "server.session_expires is less than server.min_se (%lld)",
 		    (long long)s->min_se);
+	if (s->allow.n > SIPD_ALLOW_MAX)
+		return conf_error(conf, "security.allow", "more than %d networks", SIPD_ALLOW_MAX);
+	s->allow_n = s->allow.n;
+	for (size_t i = 0; i < s->allow.n; i++)
+		if (net_parse(&s->allow_nets[i], s->allow.v[i]) < 0) {
+			str_format(path, sizeof(path), "security.allow[%zu]", i);
+			return conf_error(conf, path, "\"%.60s\" is not ADDRESS or ADDRESS/BITS",
+			    s->allow.v[i]);
+		}
 	for (const char *p = s->server_name; *p != '\0'; p++)
 		if ((unsigned char)*p < 0x20 || *p == 0x7f)
 			return conf_error(conf, "server.server_name", "has a control character");

@@ -12,6 +12,8 @@
 
 #include "common/base/addr.h"
 #include "common/base/log.h"
+#include "common/base/net.h"
+#include "common/conf/conf.h"
 #include "common/daemon/daemon.h"
 #include "common/ipc/peer.h"
 
@@ -43,6 +45,7 @@ struct fork;
 #define SIPD_BINDS_MAX 64    /* addresses of this machine that we listen on */
 #define SIPD_LEGS_MAX  65536 /* what the checkpoint has room for */
 #define SIPD_LONG_MAX  2048  /* legs with absurdly long headers that it has room for */
+#define SIPD_ALLOW_MAX 64    /* networks in security.allow */
 #define SIPD_OPEN_MAX  8192  /* legs with an INVITE under way that the checkpoint has room for */
 
 struct sipd_settings {
@@ -53,6 +56,11 @@ struct sipd_settings {
 	int64_t min_se;          /* s */
 	int64_t max_setups;      /* calls being set up at once before new ones get 503 */
 	int64_t max_legs;
+	int64_t challenge_rate;  /* 401s a second for one source; 0: as many as it wants */
+	int64_t challenge_burst; /* and how many at once */
+	struct conf_strs allow;  /* sources without that limit */
+	struct net allow_nets[SIPD_ALLOW_MAX];
+	size_t allow_n;
 	struct conf_logging logging;
 };
 
@@ -62,6 +70,9 @@ struct sipd_count {
 	uint64_t responses[7];                     /* final answers to INVITE by hundreds */
 	uint64_t shed; /* INVITEs answered 503 before any state was made */
 	uint64_t bad;  /* messages refused as malformed */
+	uint64_t challenged; /* 401 without asking featured */
+	uint64_t dropped;    /* strangers that asked too often */
+	uint64_t banned;     /* 403 to a banned source */
 	uint64_t reinvites;
 	uint64_t restored; /* legs taken up from the checkpoint */
 	uint64_t unsaved;  /* legs for which the checkpoint had no room */

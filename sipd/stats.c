@@ -51,6 +51,9 @@ tell(void)
 	gauge("sip_retransmissions_in_total", true, again);
 	gauge("sip_bad_messages_total", true, bad + sipd.count.bad);
 	gauge("sip_calls_shed_total", true, sipd.count.shed);
+	gauge("sip_challenges_total", true, sipd.count.challenged);
+	gauge("sip_strangers_dropped_total", true, sipd.count.dropped);
+	gauge("sip_banned_total", true, sipd.count.banned);
 	gauge("sip_reinvites_in_total", true, sipd.count.reinvites);
 	gauge("sip_legs", false, HASH_COUNT(sipd.legs));
 	gauge("sip_legs_in_setup", false, sipd.setups);

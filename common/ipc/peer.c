@@ -108,6 +108,12 @@ ipc_peer_epoch(const struct ipc_peer *peer)
 	return peer->epoch;
 }
 
+uint16_t
+ipc_peer_minor(const struct ipc_peer *peer)
+{
+	return peer->minor;
+}
+
 pid_t
 ipc_peer_pid(const struct ipc_peer *peer)
 {

@@ -56,6 +56,8 @@ void ipc_client_free(struct ipc_client **client);
 struct ipc_peer *ipc_client_peer(const struct ipc_client *client);	/* NULL while not connected */
 
 uint8_t ipc_peer_role(const struct ipc_peer *peer);
+/* The minor version that both speak: a message newer than that is not for this peer. */
+uint16_t ipc_peer_minor(const struct ipc_peer *peer);
 uint64_t ipc_peer_epoch(const struct ipc_peer *peer);	/* from its hello */
 pid_t ipc_peer_pid(const struct ipc_peer *peer);
 uid_t ipc_peer_uid(const struct ipc_peer *peer);

@@ -19,6 +19,7 @@
 #include "common/base/id.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
+#include "common/base/net.h"
 #include "common/base/str.h"
 #include "featured/hash.h"
 #include "featured/reg/digest.h"
@@ -45,70 +46,19 @@ struct from {
 	char	shown[ADDR_STR_LEN + 1];
 };
 
-struct network {
-	uint8_t		ip[16];
-	unsigned	bits;		/* of the 128 */
-};
-
 struct auth {
 	const struct settings	*settings;
 	struct nonces		*nonces;
 	struct source		*sources;
-	struct network		*allow;
+	struct net		*allow;
 	size_t			 nallow;
 	char			 nobody_md5[33];	/* HA1s of nobody */
 	char			 nobody_sha256[65];
 	struct auth_counts	 counts;
 	struct log_bucket	 wrong_log;
+	auth_ban_cb		*ban_cb;
+	void			*ban_arg;
 };
-
-static void
-to_bytes(const union addr *a, uint8_t out[16])
-{
-	if (a->sa.sa_family == AF_INET6) {
-		memcpy(out, a->in6.sin6_addr.s6_addr, 16);
-		return;
-	}
-	memset(out, 0, 10);
-	out[10] = out[11] = 0xff;
-	memcpy(out + 12, &a->in.sin_addr, 4);
-}
-
-static bool
-is_v4(const uint8_t ip[16])
-{
-	static const uint8_t mapped[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff };
-
-	return memcmp(ip, mapped, sizeof(mapped)) == 0;
-}
-
-static bool
-in_network(const uint8_t ip[16], const struct network *net)
-{
-	unsigned bytes = net->bits / 8, rest = net->bits % 8;
-
-	if (memcmp(ip, net->ip, bytes) != 0)
-		return false;
-	return rest == 0 || ((ip[bytes] ^ net->ip[bytes]) & (uint8_t)(0xff << (8 - rest))) == 0;
-}
-
-static void
-parse_network(const char *text, struct network *out)
-{
-	char ip[ADDR_STR_LEN + 1];
-	const char *slash = strchr(text, '/');
-	union addr a;
-	int64_t bits;
-
-	/* settings_check() has seen that it is one. */
-	str_ncopy(ip, sizeof(ip), text, slash != NULL ? (size_t)(slash - text) : strlen(text));
-	if (addr_from_ip(&a, ip, 0) < 0)
-		return;
-	to_bytes(&a, out->ip);
-	out->bits = 128;
-	if (slash != NULL && str_to_i64(slash + 1, 0, 128, &bits) == 0)
-		out->bits = (unsigned)bits + (a.sa.sa_family == AF_INET ? 96 : 0);
-}
 
 void
 auth_settings(struct auth *auth, const struct settings *settings)
@@ -121,8 +71,9 @@ auth_settings(struct auth *auth, const struct settings *settings)
 	if (n > 0 && (auth->allow = mem_new(n * sizeof(*auth->allow))) == NULL)
 		return;
 	auth->nallow = n;
+	/* settings_check() has seen that each is one. */
 	for (size_t i = 0; i < n; i++)
-		parse_network(settings->security.allow.v[i], &auth->allow[i]);
+		net_parse(&auth->allow[i], settings->security.allow.v[i]);
 }
 
 int
@@ -224,11 +175,7 @@ source_add(struct auth *auth, const struct from *f, uint64_t now_ms)
 static bool
 is_allowed(const struct auth *auth, const uint8_t ip[16])
 {
-	for (size_t i = 0; i < auth->nallow; i++) {
-		if (in_network(ip, &auth->allow[i]))
-			return true;
-	}
-	return false;
+	return net_any_has(auth->allow, auth->nallow, ip);
 }
 
 /* False: not an address (never from sipd). */
@@ -240,10 +187,8 @@ parse_from(const char *source, struct from *f)
 	if (addr_parse(&a, source, 0) < 0)
 		return false;
 	addr_print_ip(&a, f->shown);
-	to_bytes(&a, f->ip);
-	memcpy(f->key, f->ip, 16);
-	if (!is_v4(f->ip))
-		memset(f->key + 8, 0, 8);
+	net_bytes(&a, f->ip);
+	net_customer(f->ip, f->key);
 	return true;
 }
 
@@ -284,7 +229,28 @@ count_failure(struct auth *auth, const struct auth_request *req, const struct fr
 		log_warning("address banned", kv_s("address", f->shown),
 		    kv_u("failures", s->failures),
 		    kv_i("seconds", auth->settings->security.ban_duration_s));
+		if (auth->ban_cb != NULL)
+			auth->ban_cb(auth->ban_arg, f->shown, s->until_ms);
 	}
+}
+
+void
+auth_watch(struct auth *auth, auth_ban_cb *cb, void *arg)
+{
+	auth->ban_cb = cb;
+	auth->ban_arg = arg;
+}
+
+void
+auth_policy(const struct auth *auth, struct msg_auth_policy *out)
+{
+	const struct settings *s = auth->settings;
+
+	memset(out, 0, sizeof(*out));
+	out->required = s->security.require_authentication;
+	str_copy(out->realm, sizeof(out->realm), s->server.realm);
+	memcpy(out->key, nonces_key(auth->nonces), sizeof(out->key));
+	out->lifetime_ms = (uint32_t)s->security.nonce_lifetime_s * 1000;
 }
 
 size_t
@@ -315,6 +281,8 @@ auth_unban(struct auth *auth, const char *ip)
 		return false;
 	source_drop(auth, s);
 	log_info("ban lifted", kv_s("address", f.shown));
+	if (auth->ban_cb != NULL)
+		auth->ban_cb(auth->ban_arg, f.shown, 0);
 	return true;
 }
 

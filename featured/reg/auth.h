@@ -17,6 +17,7 @@
 #define WARDEN_REG_AUTH_H
 
 #include "common/base/addr.h"
+#include "common/ipc/schema.h"
 #include "featured/settings.h"
 
 #define AUTH_NONCE_LEN 128
@@ -83,6 +84,13 @@ struct auth_ban {
 size_t auth_bans(const struct auth *auth, uint64_t now_ms, struct auth_ban *out, size_t max);
 /* True: there was one. */
 bool auth_unban(struct auth *auth, const char *ip);
+
+/* Told of each ban when it begins (until_ms: Unix time) and when it is lifted before its end (0). */
+typedef void auth_ban_cb(void *arg, const char *ip, uint64_t until_ms);
+void auth_watch(struct auth *auth, auth_ban_cb *cb, void *arg);
+
+/* What sipd needs to challenge strangers by itself. */
+void auth_policy(const struct auth *auth, struct msg_auth_policy *out);
 
 struct auth_counts {
 	uint64_t	accepted, challenged, stale, replayed, forbidden, banned;

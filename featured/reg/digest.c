@@ -80,28 +80,6 @@ digest_sha256(const void *p, size_t len, uint8_t out[32])
 }
 
 void
-digest_hmac(const uint8_t key[32], const void *text, size_t len, uint8_t out[32])
-{
-	uint8_t pad[64], inner[32];
-
-	/* RFC 2104, for a key shorter than the block: EVP_MAC would allocate at each call. */
-	memset(pad, 0x36, sizeof(pad));
-	for (int i = 0; i < 32; i++)
-		pad[i] ^= key[i];
-	start(DIGEST_SHA256);
-	add(pad, sizeof(pad));
-	add(text, len);
-	finish(inner);
-	for (size_t i = 0; i < sizeof(pad); i++)
-		pad[i] ^= 0x36 ^ 0x5c;
-	start(DIGEST_SHA256);
-	add(pad, sizeof(pad));
-	add(inner, sizeof(inner));
-	finish(out);
-	explicit_bzero(pad, sizeof(pad));
-}
-
-void
 digest_response(enum digest_algorithm algorithm, const struct digest_input *in, char *out)
 {
 	char ha2[DIGEST_HEX_MAX + 1];

@@ -22,9 +22,6 @@ int digest_init(void);
 /* out has DIGEST_HEX_MAX + 1 bytes: lower-case hex of H(parts[0]:parts[1]:...). */
 void digest_hex(enum digest_algorithm algorithm, const char *const *parts, size_t n, char *out);
 
-/* HMAC-SHA-256 of text by a key of 32 bytes. */
-void digest_hmac(const uint8_t key[32], const void *text, size_t len, uint8_t out[32]);
-
 /* SHA-256 of bytes. */
 void digest_sha256(const void *p, size_t len, uint8_t out[32]);
 

@@ -2,8 +2,6 @@
 /* See nonce.h. A ring of the last used nonces with a hash over it. Called by auth.c alone. */
 #include "featured/reg/nonce.h"
 
-#include <openssl/crypto.h>
-
 #include <sys/mman.h>
 #include <sys/stat.h>
 
@@ -12,19 +10,14 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "common/base/addr.h"
 #include "common/base/id.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
 #include "common/base/str.h"
-#include "featured/reg/digest.h"
 
 #define MAGIC		0x4e4f4e43u	/* "NONC" */
 #define VERSION		1
-#define TIME_LEN	6
-#define RANDOM_LEN	8
-#define ID_LEN		(TIME_LEN + RANDOM_LEN)
-#define MAC_LEN		16
+#define ID_LEN		NONCE_ID_LEN
 #define BUCKETS		NONCE_MEMORY
 #define NONE		UINT32_MAX
 #define WINDOW		64
@@ -65,7 +58,7 @@ bucket(struct nonces *n, const uint8_t id[ID_LEN])
 	uint32_t h;
 
 	/* Random bits of our own that the HMAC has vouched for: a hash nobody can aim at. */
-	memcpy(&h, id + TIME_LEN, sizeof(h));
+	memcpy(&h, id + ID_LEN - 8, sizeof(h));
 	return &n->buckets[h % BUCKETS];
 }
 
@@ -166,62 +159,27 @@ nonces_free(struct nonces **n)
 	mem_free(n);
 }
 
-static void
-mac(const struct nonces *n, const uint8_t id[ID_LEN], const char *ip, uint8_t out[32])
-{
-	uint8_t text[ID_LEN + ADDR_STR_LEN + 1];
-	size_t len = strlen(ip);
-
-	if (len > ADDR_STR_LEN)
-		len = ADDR_STR_LEN;
-	memcpy(text, id, ID_LEN);
-	memcpy(text + ID_LEN, ip, len);
-	digest_hmac(n->m->key, text, ID_LEN + len, out);
-}
-
-static uint64_t
-issued(const uint8_t id[ID_LEN])
-{
-	uint64_t ms = 0;
-
-	for (int i = 0; i < TIME_LEN; i++)
-		ms = ms << 8 | id[i];
-	return ms;
-}
-
 void
 nonce_make(const struct nonces *n, const char *ip, uint64_t now_ms, char *text)
 {
-	uint8_t raw[ID_LEN + 32];
-
-	for (int i = 0; i < TIME_LEN; i++)
-		raw[i] = (uint8_t)(now_ms >> (8 * (TIME_LEN - 1 - i)));
-	id_random(raw + TIME_LEN, RANDOM_LEN);
-	mac(n, raw, ip, raw + ID_LEN);
-	str_hex(text, raw, ID_LEN + MAC_LEN);
+	nonce_text_make(n->m->key, ip, now_ms, text);
 }
 
-static bool
-expired(uint64_t issued_ms, uint64_t now_ms, uint64_t lifetime_ms)
+const uint8_t *
+nonces_key(const struct nonces *n)
 {
-	/*
-	 * A clock that was set back makes nonces of the future: they are not kept waiting for it.
-	 */
-	return now_ms > issued_ms + lifetime_ms || issued_ms > now_ms + lifetime_ms;
+	return n->m->key;
 }
 
 enum nonce_state
 nonce_look(const struct nonces *n, const char *text, const char *ip, uint64_t now_ms,
     uint64_t lifetime_ms)
 {
-	uint8_t raw[ID_LEN + MAC_LEN], want[32];
+	uint8_t id[ID_LEN];
 
-	if (str_unhex(raw, sizeof(raw), text) < 0)
+	if (!nonce_text_read(n->m->key, ip, text, id))
 		return NONCE_FOREIGN;
-	mac(n, raw, ip, want);
-	if (CRYPTO_memcmp(raw + ID_LEN, want, MAC_LEN) != 0)
-		return NONCE_FOREIGN;
-	return expired(issued(raw), now_ms, lifetime_ms) ? NONCE_EXPIRED : NONCE_GOOD;
+	return nonce_text_expired(id, now_ms, lifetime_ms) ? NONCE_EXPIRED : NONCE_GOOD;
 }
 
 static struct used *
@@ -240,8 +198,8 @@ push_out(struct nonces *n, struct used *old, uint64_t now_ms, uint64_t lifetime_
 {
 	uint32_t *link = bucket(n, old->id);
 
-	if (!expired(issued(old->id), now_ms, lifetime_ms) && issued(old->id) > n->m->floor_ms)
-		n->m->floor_ms = issued(old->id);
+	if (!nonce_text_expired(old->id, now_ms, lifetime_ms) && nonce_text_issued(old->id) > n->m->floor_ms)
+		n->m->floor_ms = nonce_text_issued(old->id);
 	while (*link != (uint32_t)(old - n->m->ring))
 		link = &n->m->ring[*link].next;
 	*link = old->next;
@@ -259,7 +217,7 @@ use_first(struct nonces *n, const uint8_t id[ID_LEN], uint32_t nc, uint64_t now_
 	/* Clock set back: the floor may lie in the future, where it would stop everybody. */
 	if (n->m->floor_ms > now_ms + lifetime_ms)
 		n->m->floor_ms = 0;
-	if (issued(id) <= n->m->floor_ms)
+	if (nonce_text_issued(id) <= n->m->floor_ms)
 		return NONCE_EXPIRED;
 	if (u->taken)
 		push_out(n, u, now_ms, lifetime_ms);
@@ -302,7 +260,7 @@ take_count(struct used *u, uint32_t nc)
 enum nonce_state
 nonce_use(struct nonces *n, const char *text, uint32_t nc, uint64_t now_ms, uint64_t lifetime_ms)
 {
-	uint8_t raw[ID_LEN + MAC_LEN];
+	uint8_t raw[ID_LEN + NONCE_MAC_LEN];
 	struct used *u;
 
 	if (str_unhex(raw, sizeof(raw), text) < 0)

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Nonces for digest (RFC 7616 3.3) and the memory of those that were used. A nonce is hex of: Unix
- * ms (6 bytes), random (8), and 16 bytes of an HMAC over both and the source IP by a key of this
- * process. Unused ones cost nothing.
+ * Nonces for digest (RFC 7616 3.3) and the memory of those that were used; what one looks like is in
+ * common/auth/nonce_text.h. Unused ones cost nothing.
  *
  * The memory holds the last NONCE_MEMORY used nonces. When one that could still be used is pushed
  * out, everything issued up to its time and not in the memory counts as expired: so the memory is
@@ -15,7 +14,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define NONCE_TEXT_LEN	60	/* without the NUL */
+#include "common/auth/nonce_text.h"
+
 #define NONCE_MEMORY	65536
 
 struct nonces;
@@ -49,6 +49,9 @@ enum nonce_state nonce_look(const struct nonces *n, const char *text, const char
  */
 enum nonce_state nonce_use(struct nonces *n, const char *text, uint32_t nc, uint64_t now_ms,
     uint64_t lifetime_ms);
+
+/* NONCE_KEY_LEN bytes: what they are made with. Never changes. */
+const uint8_t *nonces_key(const struct nonces *n);
 
 uint32_t nonces_used(const struct nonces *n);	/* in the memory */
 

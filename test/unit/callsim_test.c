@@ -9,7 +9,7 @@
  * featured/settings.c featured/settings_keys.c common/conf/conf.c
  * common/conf/bind.c common/conf/node.c common/conf/value.c common/conf/print.c common/base/ckpt.c
  * common/base/ckpt_file.c common/base/log.c common/base/mem.c common/base/buf.c common/base/str.c
- * common/base/id.c common/base/clock.c common/base/addr.c common/ipc/msg.c common/ipc/wire.c
+ * common/base/id.c common/base/clock.c common/base/addr.c common/base/net.c common/ipc/msg.c common/ipc/wire.c
  * libs: yaml-0.1 libcrypto
  */
 #include <sys/queue.h>

@@ -5,7 +5,7 @@
  * one test.
  *
  * links: featured/reg/register.c featured/reg/bindings.c featured/reg/bindings_db.c
- * featured/reg/auth.c featured/reg/nonce.c featured/reg/digest.c featured/settings.c
+ * featured/reg/auth.c featured/reg/nonce.c common/auth/nonce_text.c common/base/net.c featured/reg/digest.c featured/settings.c
  * featured/settings_keys.c featured/db/text.c common/base/addr.c common/base/id.c common/base/log.c
  * common/base/clock.c common/base/str.c common/base/mem.c common/base/buf.c common/base/ckpt.c
  * common/base/ckpt_file.c common/conf/conf.c common/conf/bind.c common/conf/node.c

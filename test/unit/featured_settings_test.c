@@ -4,7 +4,7 @@
  * and the credentials that are made for whom the file gives none.
  *
  * links: featured/settings.c featured/settings_keys.c featured/reg/credentials.c
- * featured/reg/digest.c featured/db/atomic.c common/base/addr.c common/base/id.c common/base/log.c
+ * featured/reg/digest.c featured/db/atomic.c common/base/addr.c common/base/net.c common/base/id.c common/base/log.c
  * common/base/clock.c common/base/str.c common/base/mem.c common/base/buf.c common/conf/conf.c
  * common/conf/bind.c common/conf/node.c common/conf/value.c common/conf/print.c
  * libs: libcrypto

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * What strangers must pass before anything is remembered of them: INVITE and REGISTER without
+ * credentials, or with such to a nonce that is not ours, get their 401 here, without a transaction, a
+ * leg or a message to featured (RFC 3261 sections 8.2.7 and 26.3.2.4), and no source gets more of
+ * them than the bucket of its own holds. Called by invite_in.c and register.c.
+ */
+#ifndef WARDEN_SIPD_GATE_H
+#define WARDEN_SIPD_GATE_H
+
+#include "sipd/sipd.h"
+
+enum gate {
+	GATE_PASS,	/* featured may be asked */
+	GATE_CHALLENGE, /* gate_challenge() it, if nothing else is wrong with it */
+	GATE_TAKEN,	/* answered or dropped; msg is no more */
+};
+
+enum gate gate_look(msg_t *msg, const sip_t *sip);
+/* Answers 401 and takes msg. */
+void gate_challenge(msg_t *msg, const sip_t *sip);
+
+/* From featured. */
+void gate_policy(const struct msg_auth_policy *m);
+void gate_ban(const struct msg_auth_ban *m);
+
+#endif
