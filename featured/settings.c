@@ -43,8 +43,16 @@ static const struct feature_code feature_codes[] = {
 	{ "forward_unregistered_off", "*95", false },
 	{ "intercom", "*80", true },
 	{ "status", "*28", true },
+	/* pressed in a call */
+	{ "transfer_blind", "##", false },
+	{ "transfer_attended", "*2", false },
+	{ "three_way", "*3", false },
+	{ "record", "*1", false },
+	{ "record_pause", "*4", false },
 };
 #define FEATURES (sizeof(feature_codes) / sizeof(feature_codes[0]))
+#define IN_CALL	 5	/* so many at the end */
+#define DIALLED	 (FEATURES - IN_CALL)
 
 const char *
 settings_feature_code(const struct settings *s, const char *key)
@@ -63,10 +71,16 @@ settings_feature_code(const struct settings *s, const char *key)
 const char *
 settings_feature_key(size_t i, bool *takes_number)
 {
-	if (i >= FEATURES)
+	if (i >= DIALLED)
 		return NULL;
 	*takes_number = feature_codes[i].takes_number;
 	return feature_codes[i].key;
+}
+
+const char *
+settings_incall_key(size_t i)
+{
+	return i < IN_CALL ? feature_codes[DIALLED + i].key : NULL;
 }
 
 /* ---- checks ---- */
@@ -234,6 +248,19 @@ check_trunks(struct conf *conf, const struct settings *s)
 	return ok;
 }
 
+/* Two that are dialled are the same; of two that are pressed in a call one hides the other. */
+static bool
+codes_clash(const struct settings *s, size_t i, size_t k)
+{
+	const char *a = settings_feature_code(s, feature_codes[i].key),
+	           *b = settings_feature_code(s, feature_codes[k].key);
+	size_t na = strlen(a), nb = strlen(b);
+
+	if ((i < DIALLED) != (k < DIALLED))
+		return false;
+	return i < DIALLED ? str_eq(a, b) : strncmp(a, b, na < nb ? na : nb) == 0;
+}
+
 static bool
 check_feature_codes(struct conf *conf, const struct settings *s)
 {
@@ -255,10 +282,12 @@ check_feature_codes(struct conf *conf, const struct settings *s)
 		for (size_t k = 0; k < i; k++) {
 			const char *a = feature_codes[i].key, *b = feature_codes[k].key;
 
-			if (!str_eq(settings_feature_code(s, a), settings_feature_code(s, b)))
+			if (!codes_clash(s, i, k))
 				continue;
 			str_format(path, sizeof(path), "feature_codes.%s", a);
-			return conf_error(conf, path, "%s and %s have the same code %s", a, b,
+			return conf_error(conf, path,
+			    i < DIALLED ? "%s and %s have the same code %s"
+			                : "%s and %s begin alike: %s", a, b,
 			    settings_feature_code(s, a));
 		}
 	}

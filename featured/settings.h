@@ -29,6 +29,7 @@ struct extension {
 	char	password[EXT_PASSWORD_LEN + 1];
 	char	voicemail_pin[EXT_PIN_LEN + 1];		/* the same */
 	bool	allow_external;
+	char	pickup_group[33];			/* "" none */
 	/*
 	 * Not in the file; made by settings_prepare(). Lower-case hex of H(number:realm:password),
 	 * RFC 7616 3.4.2.
@@ -83,6 +84,7 @@ struct settings {
 		char	queue_pattern[PATTERN_LEN + 1];
 		struct conf_strs emergency;			/* numbers, default 112 and 911 */
 		int64_t	ring_time_s;				/* how long a callee rings */
+		int64_t	digit_timeout_s;			/* the next digit of a number keyed in a call */
 	} dialplan;
 	struct {
 		bool call_recording, call_transfer, call_hold, conference, voicemail, call_parking,
@@ -109,6 +111,7 @@ struct settings {
 	struct conf_items	queues;		/* struct queue_setting */
 	struct {
 		int64_t	range_start, range_end, timeout_s;
+		int64_t	ringback_s;	/* how long the parker is rung after that */
 	} parking;
 	struct {
 		int64_t	auto_away_timeout_s, auto_offline_timeout_s;
@@ -173,5 +176,8 @@ const char *settings_feature_code(const struct settings *s, const char *key);
  * (forward_all, pickup, ...).
  */
 const char *settings_feature_key(size_t i, bool *takes_number);
+
+/* The keys of the codes that are pressed in a call (transfer_blind, ...), in turn; NULL ends. */
+const char *settings_incall_key(size_t i);
 
 #endif

@@ -9,6 +9,7 @@
 #include "sipd/gate.h"
 #include "sipd/invite.h"
 #include "sipd/leg.h"
+#include "sipd/refer.h"
 #include "sipd/stack.h"
 #include "sipd/to_featured.h"
 
@@ -149,6 +150,12 @@ command(struct leg *leg, const struct ipc_msg *msg)
 		break;
 	case MSG_leg_reinvite:
 		reinvite_send(leg, &((const struct msg_leg_reinvite *)msg->body)->sdp);
+		break;
+	case MSG_leg_refer_answer:
+		refer_answer(leg, msg->body);
+		break;
+	case MSG_leg_refer_progress:
+		refer_progress(leg, msg->body);
 		break;
 	case MSG_leg_info:
 		send_info(leg, msg->body);

@@ -17,6 +17,7 @@
 #include "sipd/gate.h"
 #include "sipd/invite.h"
 #include "sipd/nat.h"
+#include "sipd/refer.h"
 #include "sipd/session_timer.h"
 #include "sipd/stack.h"
 #include "sipd/to_featured.h"
@@ -62,6 +63,7 @@ refused(msg_t *msg, const sip_t *sip)
 	sip_unsupported_t *unsupported;
 	struct msg_leg_offered fields;
 	const char *tag;
+	uint8_t early_only;
 	unsigned retry;
 	int status;
 
@@ -82,6 +84,10 @@ refused(msg_t *msg, const sip_t *sip)
 		unsupported = sip_unsupported_make(msg_home(msg), tag);
 		nta_msg_treply(sipd.agent, msg, SIP_420_BAD_EXTENSION,
 		    SIPTAG_UNSUPPORTED(unsupported), SIPTAG_SERVER(sipd.server), TAG_END());
+		return true;
+	}
+	if (refer_replaced(sip, &early_only) == REFER_NOBODY) {
+		stack_refuse(msg, SIP_481_NO_TRANSACTION, 0);
 		return true;
 	}
 	status = invite_check(sip);

@@ -12,6 +12,7 @@
 #include "sipd/checkpoint.h"
 #include "sipd/dialog.h"
 #include "sipd/invite.h"
+#include "sipd/refer.h"
 #include "sipd/session_timer.h"
 #include "sipd/stack.h"
 #include "sipd/to_featured.h"
@@ -93,6 +94,7 @@ leg_free(struct leg *leg)
 	dialog_destroy(leg);
 	blob_free(&leg->event);
 	blob_free(&leg->acked);
+	refer_end(leg, SIP_481_NO_TRANSACTION);
 	free(leg->user_agent);
 	free(leg->gone);
 	free(leg);
@@ -141,6 +143,11 @@ leg_over(struct leg *leg, uint16_t status, enum leg_end cause, uint8_t q850, con
 {
 	if (leg->phase == PHASE_GONE)
 		return;
+	/* Ended by us it was most likely transferred. */
+	if (cause == LEG_END_LOCAL)
+		refer_end(leg, SIP_202_ACCEPTED);
+	else
+		refer_end(leg, SIP_481_NO_TRANSACTION);
 	end(leg);
 	if (leg->gone == NULL && (leg->gone = mem_new(sizeof(*leg->gone))) == NULL) {
 		/* featured hears of it by the next reconciliation: the leg is not named. */
@@ -228,6 +235,8 @@ on_timer(struct sipd *s, su_timer_t *timer, struct leg *leg)
 		log_info("session timer ran out", kv_x("leg", leg->id));
 		leg_hangup(leg, LEG_END_TIMEOUT, 0);
 	}
+	if (due(&leg->refer_at, now))
+		refer_end(leg, SIP_503_SERVICE_UNAVAILABLE);
 	leg->busy = false;
 	leg_timer(leg);
 	leg_reap(leg);
@@ -236,7 +245,8 @@ on_timer(struct sipd *s, su_timer_t *timer, struct leg *leg)
 static uint64_t
 earliest(const struct leg *leg)
 {
-	const uint64_t at[] = { leg->give_up_at, leg->glare_at, leg->refresh_at, leg->expire_at };
+	const uint64_t at[] = { leg->give_up_at, leg->glare_at, leg->refresh_at, leg->expire_at,
+		leg->refer_at };
 	uint64_t best = 0;
 
 	for (unsigned i = 0; i < sizeof(at) / sizeof(at[0]); i++)

@@ -105,6 +105,9 @@ struct leg {
 
 	struct blob event; /* SDP of leg_answered or leg_reoffer until settled or reanswered; of our
 	                      re-INVITE */
+	struct refer *refer; /* one that waits for its answer */
+	bool refer_quiet;    /* it wants no NOTIFY */
+	uint32_t refer_id;   /* its CSeq, for Event */
 	uint64_t answered_ms;
 	char *user_agent;  /* for leg_answered, until settled */
 	struct blob acked; /* what the ACK answered to a late offer; told at each reconnection until
@@ -118,6 +121,7 @@ struct leg {
 	uint64_t glare_at;   /* send the re-INVITE again */
 	uint64_t refresh_at; /* session timer: our refresh */
 	uint64_t expire_at;  /* session timer: end the call */
+	uint64_t refer_at;   /* featured has not answered a REFER */
 	uint32_t session_s;  /* agreed interval, 0 none */
 	bool we_refresh;
 	uint64_t

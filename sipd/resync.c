@@ -5,6 +5,7 @@
  */
 #include "sipd/from_featured.h"
 #include "sipd/leg.h"
+#include "sipd/refer.h"
 #include "sipd/to_featured.h"
 
 static void
@@ -19,6 +20,8 @@ untold(struct leg *leg)
 	if ((leg->open == OPEN_REINVITE_IN || leg->open == OPEN_UPDATE_IN) && leg->irq != NULL &&
 	    !leg->reanswered)
 		tell_reoffer(leg);
+	if (leg->refer != NULL)
+		tell_refer(leg);
 	if (leg->acked.len > 0 && leg->phase == PHASE_UP) {
 		v = (struct ipc_view){ leg->acked.p, leg->acked.len };
 		tell_acked(leg, &v);

@@ -136,7 +136,8 @@ stack_unsupported(const sip_t *sip)
 	if (r == NULL || r->k_items == NULL)
 		return NULL;
 	for (const msg_param_t *p = r->k_items; *p != NULL; p++)
-		if (!str_ieq(*p, "100rel") && !str_ieq(*p, "timer"))
+		if (!str_ieq(*p, "100rel") && !str_ieq(*p, "timer") && !str_ieq(*p, "replaces") &&
+		    !str_ieq(*p, "norefersub") && !str_ieq(*p, "tdialog"))
 			return *p;
 	return NULL;
 }

@@ -8,8 +8,8 @@
 
 #include "sipd/sipd.h"
 
-#define STACK_ALLOW     "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK, REGISTER"
-#define STACK_SUPPORTED "100rel, timer"
+#define STACK_ALLOW     "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK, REGISTER, REFER"
+#define STACK_SUPPORTED "100rel, timer, replaces, norefersub, tdialog"
 
 /* Listens on the settings' address. Returns 0, or fatal()s with the reason. */
 void stack_init(void);

@@ -11,6 +11,7 @@
 #include "sipd/dialog.h"
 #include "sipd/invite.h"
 #include "sipd/nat.h"
+#include "sipd/refer.h"
 #include "sipd/register.h"
 #include "sipd/session_timer.h"
 #include "sipd/stack.h"
@@ -110,9 +111,11 @@ stack_message(struct sipd *s, nta_agent_t *agent, msg_t *msg, sip_t *sip)
 		}
 		refuse_method(msg, sip, 405);
 		break;
+	case sip_method_refer:
+		refer_new(msg, sip);
+		break;
 	case sip_method_message:
 	case sip_method_subscribe:
-	case sip_method_refer:
 	case sip_method_publish:
 		refuse_method(msg, sip, 405);
 		break;
@@ -182,6 +185,8 @@ in_dialog(struct leg *leg, nta_incoming_t *irq, const sip_t *sip)
 		return bye_in(leg, irq, sip);
 	case sip_method_info:
 		return info_in(leg, irq, sip);
+	case sip_method_refer:
+		return refer_in(leg, irq, sip);
 	case sip_method_options:
 		stack_options(irq);
 		return 0;
@@ -195,7 +200,6 @@ in_dialog(struct leg *leg, nta_incoming_t *irq, const sip_t *sip)
 	case sip_method_message:
 	case sip_method_subscribe:
 	case sip_method_notify:
-	case sip_method_refer:
 	case sip_method_publish:
 	case sip_method_register:
 	default: /* a number of sofia's, not an enum of ours */

@@ -9,6 +9,7 @@
 #include "sipd/auth.h"
 #include "sipd/invite.h"
 #include "sipd/nat.h"
+#include "sipd/refer.h"
 
 static const struct ipc_view nothing = { (const uint8_t *)"", 0 };
 
@@ -98,6 +99,7 @@ tell_offered(struct leg *leg)
 	auth_of_invite(&m, sip);
 	if (invite_sdp(&m.sdp, sip) != 0)
 		m.sdp = nothing;
+	m.replaces = refer_replaced(sip, &m.replaces_early);
 	overload_offered(leg);
 	ipc_send(sipd.peer, MSG_leg_offered, &m);
 	msg_destroy(msg);
@@ -185,6 +187,12 @@ tell_reinvited(struct leg *leg, uint16_t status, const struct ipc_view *sdp)
 	if (sipd.peer == NULL)
 		blob_set(&leg->event, m.sdp.p, m.sdp.len);
 	ipc_send(sipd.peer, MSG_leg_reinvited, &m);
+}
+
+void
+tell_refer(struct leg *leg)
+{
+	ipc_send(sipd.peer, MSG_leg_refer, &leg->refer->m);
 }
 
 void

@@ -17,6 +17,7 @@ void tell_gone(struct leg *leg);
 void tell_never(uint64_t leg, uint16_t status, enum leg_end cause, const char *reason);
 void tell_reoffer(struct leg *leg); /* from leg->event */
 void tell_reinvited(struct leg *leg, uint16_t status, const struct ipc_view *sdp);
+void tell_refer(struct leg *leg); /* from leg->refer */
 void tell_refresh(struct leg *leg);
 void tell_info(struct leg *leg, const char *type, const struct ipc_view *body);
 

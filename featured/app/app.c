@@ -18,6 +18,16 @@ app_by_id(uint8_t id)
 		return &app_refuse;
 	case APP_ORIGINATE:
 		return &app_originate;
+	case APP_BRIDGE:
+		return &app_bridge;
+	case APP_CONSULT:
+		return &app_consult;
+	case APP_PARK:
+		return &app_park;
+	case APP_RETRIEVE:
+		return &app_retrieve;
+	case APP_PICKUP:
+		return &app_pickup;
 	}
 	return NULL;
 }

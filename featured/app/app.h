@@ -30,5 +30,6 @@ struct app {
 const struct app *app_by_id(uint8_t id); /* enum app_id; NULL: unknown (of a newer daemon) */
 
 extern const struct app app_dial, app_echo, app_announce, app_refuse, app_originate;
+extern const struct app app_bridge, app_consult, app_park, app_retrieve, app_pickup;
 
 #endif

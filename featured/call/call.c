@@ -9,6 +9,8 @@
 
 #include "common/base/mem.h"
 #include "featured/app/app.h"
+#include "featured/call/consult.h"
+#include "featured/call/join.h"
 #include "featured/call/session.h"
 #include "featured/route/dialplan.h"
 #include "featured/settings.h"
@@ -71,6 +73,7 @@ forget(struct core *core, struct call *call)
 
 	while ((leg = TAILQ_FIRST(&call->legs)) != NULL)
 		leg_free(core, leg);
+	join_forget(core, call);
 	call_heap_remove(core, call);
 	HASH_DEL(core->calls, call);
 	ckpt_del(core->calls_ck, call->slot);
@@ -86,7 +89,8 @@ call_caller(const struct core *core, const struct call *call)
 void
 call_set_state(struct core *core, struct call *call, enum call_state state)
 {
-	if (call->r.state == state)
+	/* Who is transferred is not ringing anew. */
+	if (call->r.state == state || (call->r.state == CALL_TRANSFERRING && state == CALL_RINGING))
 		return;
 	call->r.state = state;
 	call_dirty(core, call);
@@ -135,6 +139,22 @@ call_step(struct core *core, struct call *call, uint8_t step)
 }
 
 void
+call_switch(struct core *core, struct call *call, enum app_id app)
+{
+	const struct app *old = app_by_id(call->r.app);
+
+	if (old != NULL && old->stop != NULL)
+		old->stop(core, call);
+	call_timer(core, call, TIMER_APP, 0);
+	call_timer(core, call, TIMER_RING, 0);
+	call->r.app = app;
+	memset(&call->r.plan, 0, sizeof(call->r.plan));
+	call->r.step = 0;
+	memset(&call->r.u, 0, sizeof(call->r.u));
+	call_dirty(core, call);
+}
+
+void
 call_app_done(struct core *core, struct call *call, enum outcome outcome, uint16_t status,
     uint8_t q850)
 {
@@ -158,8 +178,11 @@ call_answered(struct core *core, struct call *call, uint64_t at_ms)
 {
 	struct cdr cdr;
 
-	if (call->r.answer_ms != 0)
+	if (call->r.answer_ms != 0) {
+		/* once more, by another one: after a transfer */
+		call_set_state(core, call, CALL_CONNECTED);
 		return;
+	}
 	call->r.answer_ms = at_ms != 0 ? at_ms : core->real_ms;
 	/* Should the machine die in the call, its record can still say that it was answered. */
 	cdr_fill(core, call, &cdr);
@@ -179,7 +202,7 @@ call_check_hold(struct core *core, struct call *call)
 	const struct leg *leg;
 	bool hold = false;
 
-	if (call->r.state != CALL_CONNECTED && call->r.state != CALL_HOLD)
+	if ((call->r.state != CALL_CONNECTED && call->r.state != CALL_HOLD) || call->r.slot != 0)
 		return;
 	TAILQ_FOREACH(leg, &call->legs, next)
 	if (leg->r.state == LEG_UP &&
@@ -259,6 +282,7 @@ call_end(struct core *core, struct call *call, uint16_t status, uint8_t q850, en
 		q850 = refusal->q850;
 		cause = NULL;
 	}
+	consult_over(core, call);
 	if (app != NULL && app->stop != NULL)
 		app->stop(core, call);
 	if (q850 == 0)
@@ -356,6 +380,8 @@ call_leg_event(struct core *core, struct leg *leg, enum call_leg_event event,
 	bool caller = leg->r.id == call->r.caller;
 
 	if (call->r.ending)
+		return;
+	if (caller && event == CALL_LEG_GONE && consult_complete(core, call))
 		return;
 	if (caller && event == CALL_LEG_GONE)
 		caller_gone(core, call, arg);

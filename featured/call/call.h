@@ -23,6 +23,10 @@ void call_step(struct core *core, struct call *call, uint8_t step);
 void call_app_done(struct core *core, struct call *call, enum outcome outcome, uint16_t status,
     uint8_t q850);
 
+/* The app gives way to another one, which finds its state all zero and whose start() is not run; the
+ * plan is over. */
+void call_switch(struct core *core, struct call *call, enum app_id app);
+
 /* The caller or a callee has answered: the time for the record, max_call_duration starts. */
 void call_answered(struct core *core, struct call *call, uint64_t at_ms);
 void call_set_state(struct core *core, struct call *call, enum call_state state);

@@ -8,6 +8,7 @@
 #include "common/base/mem.h"
 #include "common/ipc/msg.h"
 #include "featured/call/call.h"
+#include "featured/call/join.h"
 #include "featured/settings.h"
 
 int
@@ -91,6 +92,7 @@ core_end(struct core *core)
 {
 	struct call *call;
 
+	join_write(core);
 	/* A call may become dirty again while another one is settled, so: until none is. */
 	while ((call = STAILQ_FIRST(&core->dirty)) != NULL) {
 		if (call_settle(core, call)) {
@@ -102,6 +104,7 @@ core_end(struct core *core)
 		call->dirty = false;
 		store_save(core, call);
 	}
+	join_written(core);
 	store_save_counts(core);
 	ckpt_leave(core->calls_ck);
 }

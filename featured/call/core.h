@@ -103,6 +103,19 @@ bool core_has_call(const struct core *core, const uint8_t uuid[UUID_LEN]);
  * with *reason set. */
 uint16_t core_call_start(struct core *core, const char *from, const char *to, struct uuid *call,
     const char **reason);
+/* Connects the call's caller to `to` in place of its callee. Returns 0, or the error's status with
+ * *reason set. */
+uint16_t core_call_transfer(struct core *core, const uint8_t uuid[UUID_LEN], const char *to,
+    const char **reason);
+/* Parks whom the extension from talks to in the lowest free slot, *slot. Returns as above. */
+uint16_t core_call_park(struct core *core, const uint8_t uuid[UUID_LEN], const char *from,
+    uint32_t *slot, const char **reason);
+/* Each parked call; the one in a slot (false: it is free). */
+void core_parked(const struct core *core, void (*cb)(void *arg, const struct msg_parked_item *),
+    void *arg);
+bool core_parked_in(const struct core *core, uint32_t slot, struct msg_parked_item *item);
+/* Another number each time that a slot was taken or left: for who shows slots as lamps. */
+uint32_t core_park_changes(const struct core *core);
 /* Returns 0, or 404. */
 uint16_t core_call_hangup(struct core *core, const uint8_t uuid[UUID_LEN]);
 /* Each live call. (Not one that is over and only waits for its figures.) */

@@ -6,8 +6,10 @@
  */
 #include "featured/app/app.h"
 #include "featured/call/call.h"
+#include "featured/call/incall.h"
 #include "featured/call/invite.h"
 #include "featured/call/session.h"
+#include "featured/call/transfer.h"
 #include "featured/settings.h"
 
 /* The leg, or NULL when we do not know it; then what it says is answered so that sipd drops it. */
@@ -119,6 +121,9 @@ core_sipd(struct core *core, uint16_t type, const void *body)
 	case MSG_leg_info:
 		info(core, body);
 		return true;
+	case MSG_leg_refer:
+		transfer_refer(core, body);
+		return true;
 	case MSG_sync_begin:
 		core->sipd.synced = false;
 		return true;
@@ -148,6 +153,8 @@ media_event(struct core *core, uint64_t session, enum app_media_event event, uin
 		leg->r.play = 0;
 		leg_dirty(core, leg);
 	}
+	if (event == APP_MEDIA_DTMF && incall_digit(core, leg, (char)value))
+		return;
 	app = app_by_id(leg->call->r.app);
 	if (app != NULL && app->media_event != NULL)
 		app->media_event(core, leg->call, leg, event, value, outcome);

@@ -9,6 +9,7 @@
 
 #include "featured/call/call.h"
 #include "featured/call/session.h"
+#include "featured/call/transfer.h"
 #include "featured/settings.h"
 
 #define RETRY_AFTER_S 3
@@ -119,6 +120,22 @@ make_call(struct core *core, const struct msg_leg_offered *m, const char *identi
 	return leg;
 }
 
+/* Its Replaces names a leg of ours. */
+static void
+replace(struct core *core, struct leg *leg, const struct msg_leg_offered *m)
+{
+	struct leg *replaced = leg_find(core, m->replaces);
+	struct call *call = leg->call;
+	uint16_t status = 481;
+
+	if (!leg->r.late)
+		session_offer(core, leg, m->sdp);
+	if (replaced != NULL && replaced->call != call)
+		status = transfer_replace(core, leg, replaced, m->replaces_early != 0);
+	if (status != 0)
+		call_end(core, call, status, 0, CDR_SIDE_SYSTEM, "nothing to replace");
+}
+
 void
 invite_offered(struct core *core, const struct msg_leg_offered *m)
 {
@@ -143,6 +160,10 @@ invite_offered(struct core *core, const struct msg_leg_offered *m)
 	if (leg == NULL) {
 		core->stats.shed_calls++;
 		turn_away(core, m, 503, RETRY_AFTER_S);
+		return;
+	}
+	if (m->replaces != 0) {
+		replace(core, leg, m);
 		return;
 	}
 	call_route(core, leg->call);

@@ -149,8 +149,14 @@ do_send_dial(struct core *core, struct leg *leg, const struct leg_arg *arg)
 	str_copy(m.path, sizeof(m.path), leg->dial->contact.path);
 	m.transport = leg->dial->contact.transport;
 	/* A leg that the API rings to become the caller sees whom it will talk to. */
-	str_copy(m.from_user, sizeof(m.from_user), leg->r.late ? call->to : call->from);
-	str_copy(m.from_name, sizeof(m.from_name), leg->r.late ? "" : call->from_name);
+	str_copy(m.from_user, sizeof(m.from_user),
+	    leg->r.late                      ? call->to
+	        : call->shown_from[0] != '\0' ? call->shown_from
+	                                     : call->from);
+	str_copy(m.from_name, sizeof(m.from_name),
+	    leg->r.late                      ? ""
+	        : call->shown_from[0] != '\0' ? call->shown_name
+	                                     : call->from_name);
 	str_copy(m.from_domain, sizeof(m.from_domain), core->settings->server.domain);
 	str_copy(m.to_user, sizeof(m.to_user), leg->r.user);
 	str_copy(m.to_domain, sizeof(m.to_domain), core->settings->server.domain);
@@ -367,7 +373,8 @@ do_tell_failed(struct core *core, struct leg *leg, const struct leg_arg *arg)
 	if (want == WANT_PROGRESS && arg->command == MSG_media_make_answer)
 		return;
 	if (arg->command == MSG_media_play || arg->command == MSG_media_connect ||
-	    arg->command == MSG_media_echo || arg->command == MSG_media_play_stop) {
+	    arg->command == MSG_media_echo || arg->command == MSG_media_play_stop ||
+	    arg->command == MSG_media_disconnect) {
 		leg->r.want = want;
 		return;
 	}

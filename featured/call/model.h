@@ -140,6 +140,18 @@ enum call_cdr {
 	CALL_CDR_DURABLE,
 };
 
+enum park_phase {
+	PARK_SAYING = 1, /* dialled: the slot is held, and its number said to the caller */
+	PARK_PARKED = 2,
+};
+
+enum consult_phase {
+	CONSULT_DIGITS = 1, /* the number is being keyed */
+	CONSULT_AWAY = 2,   /* the one who keyed it is in another call */
+	CONSULT_SORRY = 3,  /* hears that there is no such number */
+	CONSULT_THREE = 4,  /* all three in a room */
+};
+
 /* The running app's state. */
 union app_state {
 	struct {
@@ -150,6 +162,20 @@ union app_state {
 		uint8_t best_q850;
 		uint8_t no_answer; /* ring time is over */
 	} dial;
+	struct {
+		uint64_t hearer; /* the parker who is told the slot, 0 none */
+		uint32_t play;
+		uint8_t phase; /* enum park_phase */
+	} park;
+	struct {
+		uint64_t by;    /* who keys */
+		uint64_t other; /* who waits meanwhile */
+		uint64_t third; /* CONSULT_THREE */
+		uint8_t phase;  /* enum consult_phase */
+		uint8_t blind;
+		uint8_t n;
+		char digits[25];
+	} consult;
 	struct {
 		uint32_t play;
 		uint8_t playing;
@@ -186,7 +212,18 @@ struct call_rec {
 	char cause[64];
 	struct plan plan;
 	union app_state u;
+	/* since version 2 */
+	uint64_t joining;      /* a leg that came from another call in the turn of the last writing
+	                          (join.h), 0 none */
+	uint8_t joining_ends;  /* and that call is over */
+	struct uuid consults;  /* this call is a consultation, and in that one somebody waits; all 0 no */
+	uint32_t slot;         /* of the parking range, held or lain in; 0 none */
+	uint64_t parked_ms;    /* Unix ms */
+	char parker[65];       /* who parked it, or transferred it last */
+	char shown_from[65];   /* whom those who are rung see as the caller after a transfer */
+	char shown_name[129];
 };
+_Static_assert(sizeof(union app_state) == 64, "what follows u would move");
 
 enum copy_kind {
 	COPY_NONE,
@@ -217,9 +254,15 @@ struct leg {
 	struct dial_rec *dial;
 	uint32_t dial_slot;
 	bool session_named; /* during a reconciliation */
-	uint64_t session_peer;
+	uint64_t session_peer; /* as sync_session named them */
+	bool session_echo;
 	uint32_t session_play;
 	uint8_t session_negotiated;
+	bool refer;        /* a REFER of its far end waits for its end */
+	uint32_t refer_serial;
+	char keys[8]; /* pressed of late, for incall.c */
+	uint8_t keys_n;
+	uint64_t keys_ms;
 	uint8_t sip_state; /* as sync_leg named it */
 	uint16_t sip_status;
 };
@@ -275,6 +318,8 @@ struct core_peer {
 	uint32_t round; /* of connections, from 1 */
 };
 
+#define CORE_JOINED 16
+
 struct core {
 	const struct settings *settings;
 	struct core_env env;
@@ -293,6 +338,9 @@ struct core {
 	size_t heap_n;
 	size_t heap_cap;
 	struct call_list dirty;
+	struct call *joined[CORE_JOINED]; /* into which a leg came in this turn */
+	size_t joined_n;
+	uint32_t park_changes; /* counts what happens to slots, for who watches them */
 	struct core_peer sipd;
 	struct core_peer mediad;
 	uint32_t media_seq;

@@ -22,6 +22,16 @@ app_name(uint8_t app)
 		return "refuse";
 	case APP_ORIGINATE:
 		return "originate";
+	case APP_BRIDGE:
+		return "bridge";
+	case APP_CONSULT:
+		return "consult";
+	case APP_PARK:
+		return "park";
+	case APP_RETRIEVE:
+		return "retrieve";
+	case APP_PICKUP:
+		return "pickup";
 	}
 	return "unknown";
 }

@@ -22,6 +22,11 @@ enum app_id {
 	APP_ANNOUNCE = 3,  /* target: a prompt */
 	APP_REFUSE = 4,    /* status, q850 */
 	APP_ORIGINATE = 5, /* target: an extension that is rung to become the caller */
+	APP_BRIDGE = 16,   /* two who talk, however they came together; no step of a plan */
+	APP_CONSULT = 17,  /* a number is keyed in a call; no step of a plan */
+	APP_PARK = 18,     /* target: a slot, or "" for the lowest free one */
+	APP_RETRIEVE = 19, /* target: a slot */
+	APP_PICKUP = 20,   /* target: an extension, or "" for the caller's group */
 };
 
 enum outcome {

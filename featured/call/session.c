@@ -144,13 +144,37 @@ session_want(struct core *core, struct leg *leg, enum leg_want want, uint64_t li
 void
 session_join(struct core *core, struct leg *a, struct leg *b)
 {
+	/* A ring-back tone would go on over the other's voice. */
+	session_play_stop(core, a);
 	a->r.peer = b->r.id;
 	b->r.peer = a->r.id;
-	session_play_stop(core, a); /* a ring-back tone would go on over the other's voice */
 	leg_dirty(core, a);
 	leg_dirty(core, b);
 	if (a->r.session == SESSION_LIVE && b->r.session == SESSION_LIVE)
 		connect_legs(core, a, b);
+}
+
+void
+session_part(struct core *core, struct leg *leg)
+{
+	struct leg *peer = leg->r.peer != 0 ? leg_find(core, leg->r.peer) : NULL;
+
+	session_play_stop(core, leg);
+	if (leg->r.echo) {
+		leg->r.echo = 0;
+		leg_dirty(core, leg);
+		TELL(core, leg, media_echo, .on = 0);
+	}
+	if (leg->r.peer == 0)
+		return;
+	leg->r.peer = 0;
+	leg_dirty(core, leg);
+	if (peer != NULL && peer->r.peer == leg->r.id) {
+		peer->r.peer = 0;
+		leg_dirty(core, peer);
+	}
+	if (leg->r.session == SESSION_LIVE)
+		TELL(core, leg, media_disconnect);
 }
 
 void
@@ -345,6 +369,15 @@ session_replay(struct core *core, struct call *call)
 		if (peer != NULL && (leg->r.id < peer->r.id || peer->r.peer != leg->r.id))
 			core_to_mediad(core, leg, MSG_media_connect,
 			    &(struct msg_media_connect){ .a = leg->r.id, .b = peer->r.id });
+		/* What it still does though it was told to stop. */
+		if (leg->session_peer != 0 && leg->r.peer == 0)
+			TELL(core, leg, media_disconnect);
+		if (leg->session_echo && !leg->r.echo)
+			TELL(core, leg, media_echo, .on = 0);
+		if (leg->session_play != 0 && leg->r.play == 0)
+			TELL(core, leg, media_play_stop);
+		leg->session_peer = 0;
+		leg->session_echo = false;
 		if (leg->r.echo)
 			TELL(core, leg, media_echo, .on = 1);
 		if (leg->r.play != 0 && leg->session_play != leg->r.play) {

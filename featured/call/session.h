@@ -18,6 +18,8 @@ void session_keep(struct core *core, struct leg *leg, struct ipc_view sdp, enum 
 /* SDP of ours, please, for that purpose (offer or answer follows from it). */
 void session_want(struct core *core, struct leg *leg, enum leg_want want, uint64_t like);
 void session_join(struct core *core, struct leg *a, struct leg *b);
+/* It hears nobody and nothing any more, and nobody hears it. */
+void session_part(struct core *core, struct leg *leg);
 void session_echo(struct core *core, struct leg *leg);
 /* loops 0: for ever. Returns the play's number. */
 uint32_t session_play(struct core *core, struct leg *leg, const char *path, uint16_t loops);

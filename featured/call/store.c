@@ -10,12 +10,13 @@
 #include "common/base/mem.h"
 #include "featured/app/app.h"
 #include "featured/call/call.h"
+#include "featured/call/join.h"
 
 #define CALLS_MAGIC  0x57434c53 /* "WCLS" */
 #define LEGS_MAGIC   0x574c4547 /* "WLEG" */
 #define COUNTS_MAGIC 0x57434e54 /* "WCNT" */
 #define DIALS_MAGIC  0x57444c53 /* "WDLS" */
-#define VERSION      1
+#define VERSION      2
 
 static int
 open_one(struct ckpt **out, const char *dir, const char *name, uint32_t magic, size_t size,
@@ -256,6 +257,9 @@ store_load(struct core *core)
 	load_calls(core);
 	load_legs(core);
 	load_dials(core);
+	HASH_ITER(hh, core->calls, call, tmp)
+	if (call->r.joining != 0)
+		join_again(core, call);
 	HASH_ITER(hh, core->calls, call, tmp)
 	take_up(core, call);
 	if (HASH_COUNT(core->calls) > 0)

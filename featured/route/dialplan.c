@@ -76,11 +76,28 @@ pattern_of(const struct route_ask *ask)
 		return "voicemail";
 	if (pattern_match(ask->patterns, s->dialplan.conference_pattern, ask->to))
 		return "conference";
-	if (pattern_match(ask->patterns, s->dialplan.parking_pattern, ask->to))
-		return "call_parking";
 	if (pattern_match(ask->patterns, s->dialplan.queue_pattern, ask->to))
 		return "call_queues";
 	return NULL;
+}
+
+/* Features and what their step is. false: not one of those that exist. */
+static bool
+feature_step(const struct route_ask *ask, const char *feature, struct plan *plan)
+{
+	const char *number = ask->to + strlen(settings_feature_code(ask->settings, feature));
+
+	if (strcmp(feature, "echo") == 0)
+		plan_add(plan, APP_ECHO, "");
+	else if (strcmp(feature, "park") == 0)
+		plan_add(plan, APP_PARK, "");
+	else if (strcmp(feature, "pickup") == 0)
+		plan_add(plan, APP_PICKUP, number);
+	else if (strcmp(feature, "pickup_group") == 0)
+		plan_add(plan, APP_PICKUP, "");
+	else
+		return false;
+	return true;
 }
 
 /* Nothing matches: a spoken message, then 404. */
@@ -134,12 +151,13 @@ dialplan_route(const struct route_ask *ask, struct plan *plan, char *why, size_t
 	} else if (is_queue(s, ask->to)) {
 		not_built(plan, ask, "call_queues", why, why_size);
 	} else if ((feature = feature_of(s, ask->to)) != NULL) {
-		if (strcmp(feature, "echo") == 0) {
-			plan_add(plan, APP_ECHO, "");
-			str_copy(why, why_size, "feature code echo");
-		} else {
+		if (feature_step(ask, feature, plan))
+			str_format(why, why_size, "feature code %s", feature);
+		else
 			not_built(plan, ask, feature, why, why_size);
-		}
+	} else if (pattern_match(ask->patterns, s->dialplan.parking_pattern, ask->to)) {
+		plan_add(plan, ask->transfer ? APP_PARK : APP_RETRIEVE, ask->to);
+		str_copy(why, why_size, "parking slot");
 	} else if ((feature = pattern_of(ask)) != NULL) {
 		not_built(plan, ask, feature, why, why_size);
 	} else if (pattern_match(ask->patterns, s->dialplan.internal_pattern, ask->to) ||

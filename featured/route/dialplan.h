@@ -6,6 +6,7 @@
 #ifndef WARDEN_FEATURED_ROUTE_DIALPLAN_H
 #define WARDEN_FEATURED_ROUTE_DIALPLAN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "featured/call/plan.h"
@@ -18,6 +19,7 @@ struct route_ask {
 	const struct settings *settings;
 	const char *from;          /* the caller's extension, or whatever it calls itself */
 	const char *to;            /* as dialled */
+	bool transfer;             /* a call is to be transferred to it: a slot parks */
 	struct patterns *patterns; /* the cache of compiled ones */
 	struct log_bucket *bucket; /* for what callers can provoke */
 };

@@ -885,6 +885,8 @@ game(unsigned seed, bool log)
 	g->settings.extensions.v = g->extensions;
 	g->settings.extensions.n = 2;
 	g->settings.dialplan.ring_time_s = 60;
+	g->settings.features.call_transfer = true;
+	g->settings.parking.ringback_s = 30;
 	g->settings.features.max_call_duration_s = 7200;
 	str_copy(g->dir, sizeof(g->dir), "/tmp/callsim.XXXXXX");
 	if (mkdtemp(g->dir) == NULL)

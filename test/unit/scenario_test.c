@@ -121,6 +121,12 @@ default_settings(struct run *run)
 	s->dialplan.emergency = (struct conf_strs){ .v = emergency, .n = 2 };
 	str_copy(s->server.domain, sizeof(s->server.domain), "warden");
 	s->dialplan.ring_time_s = 60;
+	s->dialplan.digit_timeout_s = 4;
+	s->features.call_transfer = s->features.call_parking = true;
+	s->parking.range_start = 70;
+	s->parking.range_end = 71;
+	s->parking.timeout_s = 120;
+	s->parking.ringback_s = 30;
 	s->features.max_call_duration_s = 7200;
 	s->media.rtp_timeout_s = 60;
 }
@@ -450,7 +456,15 @@ api_line(struct run *run, const char *text)
 	begin(run);
 	if (sscanf(text, "call %64s %64s %15s", from, to, status) == 3)
 		r = core_call_start(run->core, from, to, &run->last_call, &reason);
-	else if (sscanf(text, "hangup %15s", status) == 1)
+	else if (sscanf(text, "transfer %64s %15s", to, status) == 2)
+		r = core_call_transfer(run->core, run->last_call.b, to, &reason);
+	else if (sscanf(text, "park %64s %64s %15s", from, to, status) == 3) {
+		uint32_t slot = 0;
+
+		r = core_call_park(run->core, run->last_call.b, from, &slot, &reason);
+		if (slot != (uint32_t)atoi(to))
+			complain(run, "another slot", to);
+	} else if (sscanf(text, "hangup %15s", status) == 1)
 		r = core_call_hangup(run->core, run->last_call.b);
 	else {
 		complain(run, "what?", text);
@@ -476,6 +490,16 @@ check_line(struct run *run, const char *word, const char *rest)
 			item.state = CALL_ENDED;
 		if (strcmp(ipc_call_state_name(item.state), rest) != 0)
 			complain(run, "the call's state is", ipc_call_state_name(item.state));
+		return;
+	}
+	if (strcmp(word, "slot") == 0) {
+		struct msg_parked_item parked = { 0 };
+
+		if (core_parked_in(run->core, (uint32_t)n, &parked) != (strchr(rest, ' ') != NULL))
+			complain(run, "slot", rest);
+		else if (strchr(rest, ' ') != NULL &&
+		    strcmp(parked.parker, strchr(rest, ' ') + 1) != 0)
+			complain(run, "its parker is", parked.parker);
 		return;
 	}
 	if (strcmp(word, "calls") == 0       ? stats.active_calls == n
@@ -505,6 +529,8 @@ set_line(struct run *run, const char *word, char *rest)
 		str_copy(e->number, sizeof(e->number), a);
 		str_copy(e->name, sizeof(e->name), a);
 		e->allow_external = strcmp(b, "allow_external") == 0;
+		if (str_starts(b, "group="))
+			str_copy(e->pickup_group, sizeof(e->pickup_group), b + 6);
 	} else if (strcmp(word, "reg") == 0) {
 		struct contact *c = &run->contacts[run->ncontacts++];
 
@@ -582,7 +608,7 @@ one_line(struct run *run, char *line)
 	else if (strcmp(word, "trace") == 0)
 		core_trace(run->core, run->last_call.b, traced, stderr);
 	else if (strcmp(word, "calls") == 0 || strcmp(word, "legs") == 0 ||
-	    strcmp(word, "total") == 0 || strcmp(word, "state") == 0)
+	    strcmp(word, "slot") == 0 || strcmp(word, "total") == 0 || strcmp(word, "state") == 0)
 		check_line(run, word, rest);
 	else
 		set_line(run, word, rest);

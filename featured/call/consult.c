@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: ISC */
+/* Transfer by keys; see consult.h. The keys of the number come by app/consult.c. */
+#include "featured/call/consult.h"
+
+#include <string.h>
+
+#include "featured/call/join.h"
+#include "featured/call/session.h"
+#include "featured/call/transfer.h"
+#include "featured/settings.h"
+
+#define PROMPT_NUMBER  "pbx-transfer" /* "transfer" */
+#define PROMPT_INVALID "pbx-invalid"  /* "that is not a valid extension" */
+#define SORRY_MS       8000
+
+bool
+consult_is(const struct call *call)
+{
+	static const struct uuid none;
+
+	return uuid_cmp(&call->r.consults, &none) != 0;
+}
+
+static void
+not_any_more(struct core *core, struct call *call)
+{
+	memset(&call->r.consults, 0, sizeof(call->r.consults));
+	call_dirty(core, call);
+}
+
+/* The call in which somebody waits, NULL: it is over. */
+static struct call *
+waiting_call(const struct core *core, const struct call *call)
+{
+	struct call *waiting = consult_is(call) ? call_find(core, call->r.consults.b) : NULL;
+
+	return waiting != NULL && !waiting->r.ending && waiting->r.app == APP_CONSULT ? waiting
+	                                                                              : NULL;
+}
+
+static struct leg *
+leg_in(const struct core *core, const struct call *call, uint64_t id)
+{
+	struct leg *leg = leg_find(core, id);
+
+	return leg != NULL && leg->call == call ? leg : NULL;
+}
+
+void
+consult_start(struct core *core, struct leg *by, bool blind)
+{
+	struct leg *other = join_partner(core, by);
+	struct call *call = by->call;
+
+	if (other == NULL)
+		return;
+	call_switch(core, call, APP_CONSULT);
+	call->r.u.consult.by = by->r.id;
+	call->r.u.consult.other = other->r.id;
+	call->r.u.consult.blind = blind;
+	call->r.u.consult.phase = CONSULT_DIGITS;
+	call_set_state(core, call, CALL_TRANSFERRING);
+	session_part(core, by);
+	session_part(core, other);
+	session_play(core, by, PROMPT_NUMBER, 1);
+	call_timer(core, call, TIMER_APP,
+	    2 * (uint64_t)core->settings->dialplan.digit_timeout_s * 1000);
+}
+
+void
+consult_resume(struct core *core, struct call *call)
+{
+	struct leg *by = leg_in(core, call, call->r.u.consult.by),
+	           *other = leg_in(core, call, call->r.u.consult.other);
+
+	if (by == NULL || other == NULL || !leg_is_up(by) || !leg_is_up(other)) {
+		call_end(core, call, 480, 16, CDR_SIDE_SYSTEM, NULL);
+		return;
+	}
+	trace_add(core, call, "app", "back", "%s", by->r.user);
+	if (call->r.caller == by->r.id)
+		join_bridge(core, call, by, other);
+	else
+		join_bridge(core, call, other, by);
+}
+
+static void
+sorry(struct core *core, struct call *call, struct leg *by)
+{
+	call->r.u.consult.phase = CONSULT_SORRY;
+	session_play(core, by, PROMPT_INVALID, 1);
+	call_timer(core, call, TIMER_APP, SORRY_MS);
+}
+
+/* A call of by's to number, with by's own leg. */
+static void
+consult(struct core *core, struct call *call, struct leg *by, const char *number)
+{
+	const struct extension *ext = settings_extension(core->settings, by->r.user);
+	struct call *other = call_new(core, CALL_FROM_SIP);
+	struct cdr cdr;
+
+	if (other == NULL) {
+		sorry(core, call, by);
+		return;
+	}
+	str_copy(other->r.from, sizeof(other->r.from), by->r.user);
+	str_copy(other->r.from_name, sizeof(other->r.from_name), ext != NULL ? ext->name : "");
+	str_copy(other->r.to, sizeof(other->r.to), number);
+	other->r.consults = call->r.id;
+	other->r.caller = by->r.id;
+	other->r.cdr = CALL_CDR_INTENT;
+	cdr_fill(core, other, &cdr);
+	out_cdr(core->out, OUT_CDR_INTENT, &cdr);
+	trace_add(core, other, "app", "consultation", "by=%s to=%s", by->r.user, number);
+	call->r.u.consult.phase = CONSULT_AWAY;
+	call_timer(core, call, TIMER_APP, 0);
+	session_play_stop(core, by);
+	join_take(core, other, by, false);
+	call_route(core, other);
+	call_step(core, other, 0);
+}
+
+void
+consult_number(struct core *core, struct call *call)
+{
+	struct leg *by = leg_in(core, call, call->r.u.consult.by),
+	           *other = leg_in(core, call, call->r.u.consult.other);
+	char number[sizeof(call->r.u.consult.digits) + 1];
+
+	str_ncopy(number, sizeof(number), call->r.u.consult.digits, call->r.u.consult.n);
+	if (by == NULL || other == NULL || number[0] == '\0') {
+		consult_resume(core, call);
+		return;
+	}
+	if (!call->r.u.consult.blind)
+		consult(core, call, by, number);
+	else if (transfer_retarget(core, call, other, by, number) != 0)
+		sorry(core, call, by);
+}
+
+void
+consult_back(struct core *core, struct leg *leg)
+{
+	call_end(core, leg->call, 480, 16, CDR_SIDE_CALLER, NULL);
+}
+
+bool
+consult_complete(struct core *core, struct call *call)
+{
+	struct call *waiting = waiting_call(core, call);
+	struct leg *by = call_caller(core, call), *stays;
+
+	if (waiting == NULL || by == NULL)
+		return false;
+	not_any_more(core, call);
+	stays = leg_in(core, waiting, waiting->r.u.consult.other);
+	if (stays != NULL && leg_is_up(stays) && transfer_can_take(core, call, by)) {
+		transfer_take_over(core, waiting, stays, call, by);
+		join_over(core, call, waiting, "transferred");
+		return true;
+	}
+	/* It talked to no party but, say, to a mailbox: then the other one goes there. */
+	if (stays == NULL || !leg_is_up(stays) || call->r.answer_ms == 0 ||
+	    transfer_retarget(core, waiting, stays, by, call->r.to) != 0)
+		call_end(core, waiting, 480, 16,
+		    waiting->r.caller == by->r.id ? CDR_SIDE_CALLER : CDR_SIDE_CALLEE, NULL);
+	return false;
+}
+
+void
+consult_over(struct core *core, struct call *call)
+{
+	struct call *waiting = waiting_call(core, call);
+	struct leg *by = call_caller(core, call);
+
+	if (!consult_is(call))
+		return;
+	not_any_more(core, call);
+	if (waiting == NULL || by == NULL || by->call != call)
+		return;
+	if (!leg_is_up(by)) {
+		call_end(core, waiting, 480, 16, CDR_SIDE_SYSTEM, NULL);
+		return;
+	}
+	join_take(core, waiting, by, true);
+	consult_resume(core, waiting);
+}
+
+void
+consult_alone(struct core *core, struct call *call)
+{
+	struct leg *by = leg_find(core, call->r.u.consult.by);
+
+	/* The consultation goes on as an ordinary call. */
+	if (by != NULL && by->call != call && consult_is(by->call) &&
+	    uuid_cmp(&by->call->r.consults, &call->r.id) == 0)
+		not_any_more(core, by->call);
+}

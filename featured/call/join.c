@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: ISC */
+/* Legs that go from one call into another; see join.h. Decides nothing: transfer.c, consult.c and
+ * the apps park and pickup do. */
+#include "featured/call/join.h"
+
+#include "featured/call/session.h"
+
+void
+join_take(struct core *core, struct call *call, struct leg *leg, bool ends)
+{
+	struct call *old = leg->call;
+
+	if (old == call)
+		return;
+	trace_add(core, call, "app", "joined", "leg=%016llx %s", (unsigned long long)leg->r.id,
+	    leg->r.user);
+	TAILQ_REMOVE(&old->legs, leg, next);
+	TAILQ_INSERT_TAIL(&call->legs, leg, next);
+	leg->call = call;
+	leg->r.call = call->r.id;
+	leg_dirty(core, leg);
+	call_dirty(core, old);
+	/* No play of the one may be taken for one of the other. */
+	if (call->r.plays < old->r.plays)
+		call->r.plays = old->r.plays;
+	if (leg->r.want != WANT_NONE && call->r.due[TIMER_WANT] == 0)
+		call_timer(core, call, TIMER_WANT, 5000);
+	call->r.joining = leg->r.id;
+	call->r.joining_ends = ends;
+	join_forget(core, call);
+	if (core->joined_n < CORE_JOINED)
+		core->joined[core->joined_n++] = call;
+}
+
+/* The two hear each other and nothing else. */
+static void
+connect_two(struct core *core, struct leg *a, struct leg *b)
+{
+	if (a->r.peer != b->r.id)
+		session_part(core, a);
+	if (b->r.peer != a->r.id)
+		session_part(core, b);
+	session_play_stop(core, a);
+	session_play_stop(core, b);
+	session_join(core, a, b);
+}
+
+/* What app bridge takes for given. */
+static void
+bridge_up(struct core *core, struct call *call, struct leg *caller, struct leg *callee)
+{
+	struct leg *leg;
+
+	TAILQ_FOREACH(leg, &call->legs, next)
+	if (leg != caller && leg != callee && leg->r.state != LEG_OVER &&
+	    leg->r.state != LEG_CLOSING)
+		leg_hangup(core, leg, 26);
+	connect_two(core, caller, callee);
+	if (callee->r.state == LEG_OFFERED)
+		leg_answer(core, callee, caller->r.late && !leg_is_up(caller) ? NULL : caller);
+	if (caller->r.state == LEG_OFFERED)
+		leg_answer(core, caller, callee);
+}
+
+void
+join_bridge(struct core *core, struct call *call, struct leg *caller, struct leg *callee)
+{
+	call_switch(core, call, APP_BRIDGE);
+	call->r.caller = caller->r.id;
+	call->r.callee = callee->r.id;
+	call_answered(core, call, 0);
+	bridge_up(core, call, caller, callee);
+	call_check_hold(core, call);
+}
+
+void
+join_over(struct core *core, struct call *old, const struct call *call, const char *how)
+{
+	char text[UUID_STR_LEN + 1], cause[64];
+
+	uuid_print(&call->r.id, text);
+	str_format(cause, sizeof(cause), "%s, call %s", how, text);
+	if (leg_find(core, old->r.caller) == NULL || leg_find(core, old->r.caller)->call != old)
+		old->r.caller = 0;
+	old->r.app = APP_NONE;
+	call_answered(core, old, 0);
+	call_end(core, old, 200, 16, CDR_SIDE_SYSTEM, cause);
+}
+
+struct leg *
+join_partner(const struct core *core, const struct leg *leg)
+{
+	struct leg *peer = leg->r.peer != 0 ? leg_find(core, leg->r.peer) : NULL;
+
+	if (peer == NULL || peer->call != leg->call || peer->r.peer != leg->r.id ||
+	    !leg_is_up(peer) || !leg_is_up(leg) || leg->call->r.ending)
+		return NULL;
+	return peer;
+}
+
+/*
+ * Writing, and the next start.
+ */
+
+void
+join_write(struct core *core)
+{
+	for (size_t i = 0; i < core->joined_n; i++)
+		ckpt_put(core->calls_ck, core->joined[i]->slot, &core->joined[i]->r);
+}
+
+void
+join_written(struct core *core)
+{
+	for (size_t i = 0; i < core->joined_n; i++) {
+		core->joined[i]->r.joining = 0;
+		ckpt_put(core->calls_ck, core->joined[i]->slot, &core->joined[i]->r);
+	}
+	core->joined_n = 0;
+}
+
+void
+join_forget(struct core *core, const struct call *call)
+{
+	for (size_t i = 0; i < core->joined_n; i++)
+		if (core->joined[i] == call)
+			core->joined[i--] = core->joined[--core->joined_n];
+}
+
+/* The kill came between the records: the receiving call's own is right, the legs' and the other
+ * call's may be older. */
+void
+join_again(struct core *core, struct call *call)
+{
+	struct leg *leg = leg_find(core, call->r.joining), *caller, *callee, *next;
+	struct call *old = leg != NULL ? leg->call : NULL;
+	uint64_t came = call->r.joining;
+	bool ends = call->r.joining_ends;
+
+	call->r.joining = 0;
+	call_dirty(core, call);
+	if (leg == NULL || call->r.ending)
+		return;
+	trace_add(core, call, "sync", "join-again", "leg=%016llx", (unsigned long long)leg->r.id);
+	if (old != call) {
+		/* A consultation began: who waits has nobody to wait for in its own call. */
+		if (!ends && old->r.app == APP_CONSULT)
+			old->r.u.consult.phase = CONSULT_AWAY;
+		/* Those that came with it: the ones that ring, in place of whom the old call was
+		 * for. */
+		for (leg = TAILQ_FIRST(&old->legs); leg != NULL; leg = next) {
+			next = TAILQ_NEXT(leg, next);
+			if (leg->r.id == came || leg->r.id == call->r.callee ||
+			    leg->r.id == call->r.caller ||
+			    (call->r.app == APP_DIAL && ends && leg->r.id != old->r.caller))
+				join_take(core, call, leg, ends);
+		}
+		if (ends && !old->r.ending)
+			join_over(core, old, call, "joined");
+	}
+	caller = leg_find(core, call->r.caller);
+	callee = leg_find(core, call->r.callee);
+	if (call->r.app == APP_BRIDGE && caller != NULL && callee != NULL &&
+	    caller->call == call && callee->call == call)
+		bridge_up(core, call, caller, callee);
+}
