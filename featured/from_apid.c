@@ -71,6 +71,7 @@ status_get(struct asked *a)
 	core_stats(api->core, &s);
 	m.active_calls = s.active_calls;
 	m.total_calls = s.total_calls;
+	m.parked_calls = s.parked_calls;
 	ipc_reply(a->peer, a->id, MSG_status, &m);
 }
 
@@ -294,6 +295,7 @@ own_figures(struct asked *a)
 	figure(a, "calls_answered_total", true, s.answered_calls);
 	figure(a, "calls_failed_total", true, s.failed_calls);
 	figure(a, "calls_shed_total", true, s.shed_calls);
+	figure(a, "calls_parked", false, s.parked_calls);
 	figure(a, "legs_active", false, s.legs);
 	figure(a, "leg_events_impossible_total", true, s.impossible_events);
 	figure(a, "legs_swept_total", true, s.swept_legs);
@@ -469,7 +471,7 @@ dispatch(struct asked *a, const struct ipc_msg *msg)
 		reload(a);
 		return true;
 	}
-	return false;
+	return from_apid_transfer(a->api, a->peer, msg);
 }
 
 void

@@ -36,6 +36,8 @@ struct api_context {
 };
 
 void from_apid(struct api_context *api, struct ipc_peer *peer, const struct ipc_msg *msg);
+/* from_apid_transfer.c: false: the message is none of those. */
+bool from_apid_transfer(struct api_context *api, struct ipc_peer *peer, const struct ipc_msg *msg);
 
 int gauges_new(struct gauges **out);
 void gauges_free(struct gauges **g);

@@ -214,9 +214,22 @@ run_reload(const struct ctl *ctl, const char *operand)
 	return act(ctl, "POST", "/api/v1/reload", "settings taken");
 }
 
+static enum ctl_exit
+run_parked(const struct ctl *ctl, const char *operand)
+{
+	static const struct ctl_column columns[] = { { "park_number", "SLOT" },
+		{ "from_extension", "FROM" }, { "original_destination", "TO" },
+		{ "parker", "PARKED BY" }, { "duration", "SECONDS" }, { "call_id", "CALL ID" },
+		{ NULL, NULL } };
+
+	(void)operand;
+	return show(ctl, "/api/v1/parked", columns);
+}
+
 static const struct command commands[] = {
 	{ "status", NULL, false, run_status, "what runs, and how much of it" },
 	{ "calls", NULL, false, run_calls, "the calls that are up" },
+	{ "parked", NULL, false, run_parked, "calls that are parked" },
 	{ "extensions", NULL, false, run_extensions, "extensions and their phones" },
 	{ "trace", "ID", true, run_trace, "every decision made about a call" },
 	{ "hangup", "ID", true, run_hangup, "ends a call" },

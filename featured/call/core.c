@@ -175,10 +175,18 @@ core_has_call(const struct core *core, const uint8_t uuid[UUID_LEN])
 	return call_find(core, uuid) != NULL;
 }
 
+static void
+count_one(void *arg, const struct msg_parked_item *item)
+{
+	(void)item;
+	(*(uint32_t *)arg)++;
+}
+
 void
 core_stats(const struct core *core, struct core_stats *out)
 {
 	*out = core->stats;
 	out->active_calls = core->live;
 	out->legs = HASH_COUNT(core->legs);
+	core_parked(core, count_one, &out->parked_calls);
 }

@@ -137,6 +137,7 @@ size_t core_user_calls(const struct core *core, const char *user);
 struct core_stats {
 	uint32_t active_calls;
 	uint32_t legs;
+	uint32_t parked_calls;
 	uint64_t total_calls; /* since the checkpoint was made */
 	uint64_t answered_calls;
 	uint64_t failed_calls;

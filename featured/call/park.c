@@ -192,10 +192,10 @@ core_call_park(struct core *core, const uint8_t uuid[UUID_LEN], const char *from
 	status = park_find(core, "", slot);
 	*reason = status == 403 ? "parking is switched off" : "no free parking slot";
 	if (status != 0)
-		return status;
+		return status == 403 ? 409 : status;
 	str_format(to, sizeof(to), "%u", *slot);
 	trace_add(core, call, "api", "park", "from=%s slot=%s", from, to);
 	status = transfer_blind(core, by, to);
 	*reason = "it cannot be parked";
-	return status;
+	return status == 0 ? 0 : 409;
 }

@@ -372,5 +372,5 @@ core_call_transfer(struct core *core, const uint8_t uuid[UUID_LEN], const char *
 	    : status == 403     ? "this is not allowed"
 	    : status == 486     ? "destination is taken"
 	                        : "destination cannot be called";
-	return status == 0 || status == 403 || status == 404 ? status : 409;
+	return status == 0 || status == 404 ? status : 409;
 }

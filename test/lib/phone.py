@@ -448,7 +448,8 @@ class Leg:
 
     def replaces(self):
         """The value that names this dialog for another phone's Replaces (RFC 3891): to-tag is the other side's."""
-        far = re.search(r";tag=([^;>\s]+)", self.remote).group(1)
+        early = [m.get("to") for m in self.answers if m.status > 100 and m.tag("to")]
+        far = re.search(r";tag=([^;>\s]+)", self.remote if ";tag=" in self.remote else early[-1]).group(1)
         near = re.search(r";tag=([^;>\s]+)", self.local).group(1)
         return "%s;to-tag=%s;from-tag=%s" % (self.call_id, far, near)
 

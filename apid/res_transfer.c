@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: ISC */
+/* Transferring and parking a live call, and the list of those that are parked. */
+#include <string.h>
+
+#include "apid/apid.h"
+#include "apid/request.h"
+#include "apid/resources.h"
+#include "apid/text.h"
+#include "common/base/clock.h"
+#include "common/base/str.h"
+
+/* The documented paths name the call in the body, the newer ones in the path. id: the body's, or
+ * NULL. Returns true, or answers 404. */
+static bool
+call_of(struct request *req, const char *id, uint8_t *call)
+{
+	if (id == NULL) {
+		if (!request_call_id(req))
+			return false;
+	} else if (uuid_parse(&req->call, id) != 0) {
+		request_error(req, 404, "no such call");
+		return false;
+	}
+	memcpy(call, req->call.b, UUID_LEN);
+	return true;
+}
+
+static void
+on_done(void *arg, const struct ipc_msg *reply)
+{
+	struct request *req = arg;
+
+	if (request_reply_body(req, reply, MSG_done) != NULL)
+		request_success(req);
+}
+
+static void
+transfer(struct request *req, bool by_body)
+{
+	struct msg_call_transfer m = { 0 };
+	char id[UUID_STR_LEN + 1];
+	const struct text_member members[] = {
+		{ .name = "destination",
+		    .required = true,
+		    .out = m.destination,
+		    .size = sizeof(m.destination) },
+		{ .name = by_body ? "call_id" : NULL,
+		    .required = true,
+		    .out = id,
+		    .size = sizeof(id) },
+		{ .name = NULL },
+	};
+
+	if (request_query(req, NULL) && request_body(req, members) &&
+	    call_of(req, by_body ? id : NULL, m.call))
+		request_ask(req, MSG_call_transfer, &m, on_done);
+}
+
+void
+res_call_transfer(struct request *req)
+{
+	transfer(req, true);
+}
+
+void
+res_v1_call_transfer(struct request *req)
+{
+	transfer(req, false);
+}
+
+static void
+on_call_parked(void *arg, const struct ipc_msg *reply)
+{
+	struct request *req = arg;
+	const struct msg_call_parked *parked = request_reply_body(req, reply, MSG_call_parked);
+
+	if (parked != NULL)
+		request_json(req, 200,
+		    json_pack("{s:b, s:I}", "success", 1, "park_number",
+		        (json_int_t)parked->park_number));
+}
+
+static void
+park(struct request *req, bool by_body)
+{
+	struct msg_call_park m = { 0 };
+	char id[UUID_STR_LEN + 1];
+	const struct text_member members[] = {
+		{ .name = "from_extension",
+		    .required = true,
+		    .out = m.from,
+		    .size = sizeof(m.from) },
+		{ .name = by_body ? "call_id" : NULL,
+		    .required = true,
+		    .out = id,
+		    .size = sizeof(id) },
+		{ .name = NULL },
+	};
+
+	if (request_query(req, NULL) && request_body(req, members) &&
+	    call_of(req, by_body ? id : NULL, m.call))
+		request_ask(req, MSG_call_park, &m, on_call_parked);
+}
+
+void
+res_call_park(struct request *req)
+{
+	park(req, true);
+}
+
+void
+res_v1_call_park(struct request *req)
+{
+	park(req, false);
+}
+
+static void
+on_parked(void *arg, const struct ipc_msg *reply)
+{
+	struct request *req = arg;
+	const struct msg_parked_item *p;
+	uint64_t now = clock_real_ms();
+	char id[UUID_STR_LEN + 1];
+	struct uuid uuid;
+
+	if ((reply->flags & IPC_MORE) == 0) {
+		request_list(req, reply);
+		return;
+	}
+	if ((p = request_reply_body(req, reply, MSG_parked_item)) == NULL)
+		return;
+	memcpy(uuid.b, p->call, UUID_LEN);
+	uuid_print(&uuid, id);
+	json_array_append_new(req->list,
+	    json_pack("{s:s, s:I, s:o, s:o, s:o, s:o, s:I}", "call_id", id, "park_number",
+	        (json_int_t)p->park_number, "from_extension", text_json(p->from),
+	        "original_destination", text_json(p->to), "parker", text_json(p->parker),
+	        "park_time", text_json_time(p->park_ms), "duration",
+	        (json_int_t)(now > p->park_ms ? (now - p->park_ms) / 1000 : 0)));
+}
+
+void
+res_parked(struct request *req)
+{
+	if (!request_query(req, NULL))
+		return;
+	req->list = json_array();
+	request_ask(req, MSG_parked_get, &(struct msg_parked_get){}, on_parked);
+}
+
+void
+res_v1_parked(struct request *req)
+{
+	res_parked(req);
+}
