@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/base/log.h"
 #include "common/base/mem.h"
@@ -114,6 +115,68 @@ do_reload(struct mediad *m, struct ipc_peer *peer, uint32_t request)
 		ipc_reply(peer, request, MSG_done, &(struct msg_done){});
 }
 
+static void
+do_file_get(struct mediad *m, struct ipc_peer *peer, const struct msg_media_file_get *msg,
+    uint32_t request)
+{
+	struct msg_media_file out = { 0 };
+	int fd;
+
+	if (request == 0)
+		return;
+	fd = record_file_get(m, msg->kind, msg->path, &out.bytes);
+	if (fd < 0) {
+		ipc_reply_error(peer, request, fd == -EINVAL ? 400 : fd == -ENOENT ? 404 : 500,
+		    fd == -ENOENT ? "no such file" : strerror(-fd));
+		return;
+	}
+	ipc_reply_fd(peer, request, MSG_media_file, &out, fd);
+	close(fd);
+}
+
+static void
+do_file_remove(struct mediad *m, struct ipc_peer *peer, const struct msg_media_file_remove *msg,
+    uint32_t request)
+{
+	int r = record_file_remove(m, msg->kind, msg->path);
+
+	if (r < 0)
+		log_error("a file cannot be removed", kv_s("path", msg->path),
+		    kv_s("error", strerror(-r)));
+	if (request == 0)
+		return;
+	if (r < 0)
+		ipc_reply_error(peer, request, r == -EINVAL ? 400 : 500, strerror(-r));
+	else
+		ipc_reply(peer, request, MSG_done, &(struct msg_done){});
+}
+
+/* Recordings: they end in media_recorded, whatever happens. False: msg is about something else. */
+static bool
+record_command(struct mediad *m, const struct ipc_msg *msg)
+{
+	const union ipc_any *b = msg->body;
+
+	switch (msg->type) {
+	case MSG_media_record:
+		record_begin(m, &b->media_record);
+		return true;
+	case MSG_media_record_move:
+		record_move(m, &b->media_record_move);
+		return true;
+	case MSG_media_record_pause:
+		record_pause(m, b->media_record_pause.record, b->media_record_pause.on != 0);
+		return true;
+	case MSG_media_record_stop:
+		record_stop(m, b->media_record_stop.record);
+		return true;
+	case MSG_media_record_forget:
+		record_forget(m, b->media_record_forget.record);
+		return true;
+	}
+	return false;
+}
+
 /*
  * Commands that make nothing and fail with one status and reason. Returns false when msg is none of
  * them.
@@ -181,6 +244,8 @@ from_featured(void *arg, struct ipc_peer *peer, const struct ipc_msg *msg)
 	uint64_t id = 0;
 	int r = 0;
 
+	if (record_command(m, msg))
+		return;
 	enter(m, msg);
 	if (plain_command(m, msg, &id, &r, &reason)) {
 		if (r != 0)
@@ -203,6 +268,14 @@ from_featured(void *arg, struct ipc_peer *peer, const struct ipc_msg *msg)
 		case MSG_media_mark:
 			ipc_send(peer, MSG_media_marked,
 			    &(struct msg_media_marked){ .session = b->media_mark.session });
+			break;
+		case MSG_media_file_get:
+			do_file_get(m, peer, &b->media_file_get,
+			    msg->flags & IPC_REQUEST ? msg->id : 0);
+			break;
+		case MSG_media_file_remove:
+			do_file_remove(m, peer, &b->media_file_remove,
+			    msg->flags & IPC_REQUEST ? msg->id : 0);
 			break;
 		case MSG_reload:
 			do_reload(m, peer, msg->flags & IPC_REQUEST ? msg->id : 0);
@@ -232,11 +305,12 @@ featured_up(void *arg, struct ipc_peer *peer)
 		out.session = s->rec.id;
 		out.peer = s->rec.peer;
 		out.echo = s->rec.echo;
-		out.play = s->rec.play;
+		out.play = s->rec.play == RECORD_BEEP_PLAY ? 0 : s->rec.play;
 		out.negotiated = s->rec.sdp.negotiated;
 		ipc_send(peer, MSG_sync_session, &out);
 		end.count++;
 	}
+	record_sync(m);
 	ipc_send(peer, MSG_sync_end, &end);
 	log_info("featured is there", kv_u("sessions", end.count));
 }

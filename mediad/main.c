@@ -46,6 +46,18 @@ loaded(void *arg, const struct loader_result *r)
 		panic("cannot wake the main thread");
 }
 
+void
+mediad_event(struct mediad *m, const struct ev *ev)
+{
+	uint64_t one = 1;
+	int pushed;
+
+	while ((pushed = queue_push(&m->events, ev)) < 0)
+		usleep(1000);
+	if (pushed == 1 && write(m->events_fd, &one, sizeof(one)) == -1 && errno != EAGAIN)
+		panic("cannot wake the main thread");
+}
+
 static int
 on_events(sd_event_source *source, int fd, uint32_t revents, void *arg)
 {
@@ -243,6 +255,7 @@ shut_down(struct mediad *m)
 	loader_stop(&m->loader);
 	for (unsigned i = 0; i < m->nworkers; i++)
 		worker_stop(&m->workers[i]);
+	record_close(m);
 	session_free_all(m);
 	ckpt_close(&m->sessions_ck);
 	ckpt_close(&m->streams_ck);
@@ -274,7 +287,9 @@ main(int argc, char **argv)
 	    sizeof(struct stream_live));
 	start_workers(&m);
 	start_loader(&m);
+	record_open(&m);
 	session_restore(&m);
+	record_restore(&m);
 	connect_featured(&m);
 	daemon_sandbox(&m.daemon, calls, true);
 	daemon_ready(&m.daemon);

@@ -14,6 +14,7 @@
 #include "common/ipc/peer.h"
 #include "mediad/port.h"
 #include "mediad/queue.h"
+#include "mediad/record.h"
 #include "mediad/session.h"
 #include "mediad/settings.h"
 #include "mediad/sound.h"
@@ -35,6 +36,11 @@ struct mediad {
 	struct queue		 events;	/* of workers and the loader */
 	int			 events_fd;
 	struct loader		*loader;
+	struct recorder		*recorder;
+	struct ckpt		*records_ck;
+	struct recording	*records;	/* hash by id */
+	uint64_t		 records_failed;
+	bool			 disk_low;	/* of recordings; warned of */
 	sd_event_source		*wake;		/* wakes workers at the end of a turn */
 	sd_event_source		*gauges;
 	struct stats_wait	*stats_waits;	/* media_stats_get on their way */
@@ -45,6 +51,9 @@ struct mediad {
 	uint64_t		 plays_failed, ports_exhausted;
 	uint64_t		 strangers_told, flood_told;	/* in the log, of the gauges */
 };
+
+/* main.c: any thread: an event to the main thread. Waits while the queue is full. */
+void mediad_event(struct mediad *m, const struct ev *ev);
 
 /* from_featured.c: a message of featured; the hello went both ways (sends what lives here). */
 void from_featured(void *arg, struct ipc_peer *peer, const struct ipc_msg *msg);

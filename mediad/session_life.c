@@ -177,6 +177,7 @@ session_close(struct mediad *m, uint64_t id, bool *closing)
 		s->loading = false;
 		to_featured_event(m, &ev);
 	}
+	record_session_gone(m, id);
 	s->closing = true;
 	cmd.stream = s->stream;
 	cmd.can_wait = port_line_used(m->ports) < port_line_total(m->ports) / 10 * 9;

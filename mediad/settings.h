@@ -28,7 +28,11 @@ struct mediad_settings {
 	} music;
 	struct {
 		char	path[256];
-	} recording, voicemail;
+		int64_t	min_free_mb, warn_free_mb;
+	} recording;
+	struct {
+		char	path[256];
+	} voicemail;
 	struct conf_logging logging;
 };
 

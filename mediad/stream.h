@@ -23,6 +23,7 @@
 #include "mediad/rtp_seq.h"
 #include "mediad/sdp.h"
 #include "mediad/sound.h"
+#include "mediad/tap.h"
 
 struct worker;
 
@@ -86,6 +87,15 @@ struct stream_stats {
 #define RX_NOISE	0xfd	/* comfort noise (RFC 3389), which phones send without asking */
 #define RX_NOISE_PT	13
 
+#define STREAM_TAPS 2	/* recordings of one stream at a time: the call, and a message */
+
+struct stream_tap {
+	struct tap	*tap;
+	uint64_t	 record;
+	bool		 swap;
+	bool		 far_only;
+};
+
 struct stream {
 	struct stream_state	 st;
 	struct io_port		*rtp, *rtcp;	/* rtcp NULL: multiplexed only */
@@ -106,6 +116,8 @@ struct stream {
 	uint32_t		 play;		/* its id; 0: nothing is played */
 	/* samples that the clock is ahead of what was sent */
 	uint32_t		 play_due;
+	struct stream_tap	 taps[STREAM_TAPS];
+	unsigned		 ntaps;
 	LIST_ENTRY(stream)	 slice;		/* worker's lists */
 	LIST_ENTRY(stream)	 playing;
 	uint8_t			 rx[128];	/* payload type to RX_* or enum sdp_codec */
@@ -131,6 +143,17 @@ void stream_rtcp_send(struct worker *w, struct stream *s, bool bye, uint64_t now
 
 /* Sends a packet whose head lies ready: len octets in all, payload of them after the header. */
 void stream_send(struct worker *w, struct stream *s, const uint8_t *packet, size_t len);
+
+/*
+ * Recordings (stream_tap.c). tap: what comes and goes is pushed there; false: too many. untap:
+ * false: it was none of its. record: a packet of sound that came in or goes out (enum tap_track).
+ */
+bool stream_tap(struct stream *s, struct tap *tap, uint64_t record, bool swap, bool far_only);
+bool stream_untap(struct stream *s, uint64_t record);
+void stream_record(struct stream *s, enum tap_track track, unsigned codec, const struct rtp *r,
+    uint64_t now_us);
+/* A packet of ours, before it is sent. */
+void stream_record_out(struct stream *s, const uint8_t *packet, size_t len);
 
 void stream_save(struct worker *w, struct stream *s);
 

@@ -139,6 +139,8 @@ stream_send(struct worker *w, struct stream *s, const uint8_t *packet, size_t le
 {
 	const union addr *to = NULL;
 
+	if (s->ntaps > 0)
+		stream_record_out(s, packet, len);
 	if (!io_port_connected(s->rtp) && (to = latch_dest(&s->st.latch)) == NULL)
 		return;
 	io_send(w->io, s->rtp, to, packet, len);
@@ -183,10 +185,13 @@ stream_rtp_in(struct worker *w, struct stream *s, struct io_packet *p, uint64_t 
 		w->dropped++;
 		return;
 	}
-	if (kind == RX_EVENT)
+	if (kind == RX_EVENT) {
 		event_in(w, s, &r, now_us);
-	else if (kind != RX_NOISE)
+	} else if (kind != RX_NOISE) {
 		s->st.codec_in = (uint8_t)kind;
+		if (s->ntaps > 0)
+			stream_record(s, TAP_IN, kind, &r, now_us);
+	}
 	dest = s->echo ? s : s->peer;
 	if (dest == NULL || !relay(w, dest, kind, &r, now_us))
 		w->dropped++;

@@ -114,6 +114,10 @@ played(struct mediad *m, const struct ev *ev)
 	};
 
 	session_played(m, ev->session, ev->number);
+	if (ev->number == RECORD_BEEP_PLAY) {
+		record_beeped(m, ev->session);
+		return;
+	}
 	ipc_send(featured(m), MSG_media_played, &out);
 }
 
@@ -123,6 +127,7 @@ to_featured_event(struct mediad *m, const struct ev *ev)
 	struct msg_media_dtmf dtmf;
 	struct msg_media_silent silent;
 	struct loader_result loaded;
+	struct recorder_result recorded;
 
 	switch (ev->type) {
 	case EV_PLAYED:
@@ -144,6 +149,16 @@ to_featured_event(struct mediad *m, const struct ev *ev)
 		break;
 	case EV_REMOVED:
 		removed(m, ev);
+		break;
+	case EV_UNTAPPED:
+		record_untapped(m, ev->session);
+		break;
+	case EV_RECORDED:
+		recorded = (struct recorder_result){ .record = ev->session,
+			.outcome = ev->what,
+			.duration_ms = ev->number,
+			.bytes = ev->bytes };
+		record_ended(m, &recorded);
 		break;
 	case EV_LOADED:
 		loaded = (struct loader_result){
@@ -201,6 +216,8 @@ tell_refused(struct mediad *m)
 void
 to_featured_gauges(struct mediad *m)
 {
+	uint64_t room;
+
 	tell_refused(m);
 	gauge(m, "media_sessions", false, HASH_COUNT(m->sessions));
 	gauge(m, "media_ports_used", false, port_line_used(m->ports));
@@ -216,4 +233,8 @@ to_featured_gauges(struct mediad *m)
 	gauge(m, "media_ticks_late_total", true, SUM(late_ticks));
 	gauge(m, "media_wakeups_total", true, SUM(wakes));
 	gauge(m, "media_plays_failed_total", true, m->plays_failed);
+	gauge(m, "media_recordings", false, record_count(m));
+	gauge(m, "media_recordings_failed_total", true, m->records_failed);
+	if ((room = record_disk_free(m)) != UINT64_MAX)
+		gauge(m, "media_recording_disk_free_bytes", false, room);
 }

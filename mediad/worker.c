@@ -43,7 +43,7 @@ worker_event(struct worker *w, const struct ev *ev)
 	 * The main thread is far behind. The end of a stream must not be lost, of the others
 	 * featured hears in time.
 	 */
-	while (r < 0 && ev->type == EV_REMOVED) {
+	while (r < 0 && (ev->type == EV_REMOVED || ev->type == EV_UNTAPPED)) {
 		usleep(1000);
 		r = queue_push(w->conf.events, ev);
 	}
@@ -135,6 +135,26 @@ take_out(struct worker *w, struct stream *s, void (*leave)(struct io *, struct i
 	w->nstreams--;
 }
 
+/* As many recordings of it as there can be go on already. */
+static void
+do_untap_refused(struct worker *w, uint64_t record)
+{
+	struct ev ev = { .type = EV_UNTAPPED, .session = record };
+
+	worker_event(w, &ev);
+}
+
+static void
+do_untap(struct worker *w, struct stream *s, uint64_t record, sem_t *done)
+{
+	struct ev ev = { .type = EV_UNTAPPED, .session = record };
+
+	if (stream_untap(s, record) && done == NULL)
+		worker_event(w, &ev);
+	if (done != NULL)
+		sem_post(done);
+}
+
 static void
 do_remove(struct worker *w, struct stream *s, uint64_t now_us)
 {
@@ -143,6 +163,8 @@ do_remove(struct worker *w, struct stream *s, uint64_t now_us)
 	end_play(w, s, MEDIA_PLAYED_STOPPED);
 	if (s->rtcp_sent > 0)
 		stream_rtcp_send(w, s, true, now_us);
+	while (s->ntaps > 0)
+		do_untap(w, s, s->taps[0].record, NULL);
 	take_out(w, s, io_retire);
 	stream_stats(s, &ev.stats);
 	worker_event(w, &ev);
@@ -206,6 +228,14 @@ run_cmd(struct worker *w, const struct cmd *cmd, uint64_t now_us)
 		break;
 	case CMD_PLAY_STOP:
 		end_play(w, s, MEDIA_PLAYED_STOPPED);
+		break;
+	case CMD_TAP:
+		if (!stream_tap(s, cmd->u.tap.tap, cmd->u.tap.record, cmd->u.tap.swap,
+		        cmd->u.tap.far_only))
+			do_untap_refused(w, cmd->u.tap.record);
+		break;
+	case CMD_UNTAP:
+		do_untap(w, s, cmd->u.tap.record, cmd->u.tap.done);
 		break;
 	case CMD_STATS:
 		do_stats(w, s, cmd->u.tag);

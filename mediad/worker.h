@@ -28,6 +28,8 @@ enum cmd_type {
 	CMD_ECHO,
 	CMD_PLAY,
 	CMD_PLAY_STOP,
+	CMD_TAP,		/* its packets go to a recording, too */
+	CMD_UNTAP,		/* ends in EV_UNTAPPED, or done is posted */
 	CMD_STATS,
 	CMD_REMOVE,		/* ends in EV_REMOVED: the stream is the main thread's again */
 	CMD_DETACH,		/* the same without an end of it: done is posted */
@@ -51,6 +53,12 @@ struct cmd {
 			uint16_t	 loops;
 			bool		 resume;	/* go on at st.play_at */
 		} play;
+		struct {
+			struct tap	*tap;
+			uint64_t	 record;
+			bool		 swap, far_only;
+			sem_t		*done;
+		} tap;
 		uint32_t	 tag;		/* CMD_STATS: given back */
 		sem_t		*done;
 	} u;
@@ -64,6 +72,8 @@ enum ev_type {
 	EV_STATS,
 	EV_REMOVED,
 	EV_LOADED,		/* from the loader */
+	EV_UNTAPPED,		/* session: the recording's id */
+	EV_RECORDED,		/* from the recorder; session: the recording's id; number: ms */
 };
 
 struct ev {
@@ -74,6 +84,7 @@ struct ev {
 	uint16_t	 duration_ms;
 	uint8_t		 what;		/* digit; enum media_played_outcome */
 	struct sound	*sound;		/* EV_LOADED */
+	uint64_t	 bytes;		/* EV_RECORDED */
 	struct stream_stats stats;
 };
 

@@ -72,6 +72,28 @@ enum presence_status {
 	PRESENCE_OFFLINE = 7,
 };
 
+/* Which storage directory of mediad's. */
+enum media_record_kind {
+	MEDIA_RECORD_CALL = 1,
+	MEDIA_RECORD_VOICEMAIL = 2,
+	MEDIA_RECORD_ANNOUNCEMENT = 3,
+};
+
+enum media_record_flags {
+	MEDIA_RECORD_STEREO = 1,	/* what the far end says, and what it hears; else both in one channel */
+	MEDIA_RECORD_FAR_ONLY = 2,	/* only what the far end says */
+	MEDIA_RECORD_BEEP = 4,		/* the far end hears a beep, then it begins */
+};
+
+enum media_record_outcome {
+	MEDIA_RECORD_DONE = 1,		/* stopped */
+	MEDIA_RECORD_LIMIT = 2,		/* max_ms, or as much as a file can hold */
+	MEDIA_RECORD_SILENCE = 3,
+	MEDIA_RECORD_GONE = 4,		/* the session ended */
+	MEDIA_RECORD_FAILED = 5,	/* see mediad's log; what is in the file is good */
+	MEDIA_RECORD_DISK_FULL = 6,	/* the same */
+};
+
 /* Of CONTRACT section 4. */
 enum call_state {
 	CALL_CALLING = 1,

@@ -6,6 +6,7 @@
 #include "common/ipc/peer.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -290,16 +291,28 @@ ipc_send(struct ipc_peer *peer, uint16_t type, const void *body)
 	return ipc_post(peer, type, 0, 0, body, -1);
 }
 
-int
-ipc_send_fd(struct ipc_peer *peer, uint16_t type, const void *body, int fd)
+static int
+post_fd(struct ipc_peer *peer, uint16_t type, uint8_t flags, uint32_t id, const void *body, int fd)
 {
-	int copy = dup(fd), r;
+	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0), r;
 
 	if (copy < 0)
 		return -errno;
-	if ((r = ipc_post(peer, type, 0, 0, body, copy)) < 0)
+	if ((r = ipc_post(peer, type, flags, id, body, copy)) < 0)
 		close(copy);
 	return r;
+}
+
+int
+ipc_send_fd(struct ipc_peer *peer, uint16_t type, const void *body, int fd)
+{
+	return post_fd(peer, type, 0, 0, body, fd);
+}
+
+int
+ipc_reply_fd(struct ipc_peer *peer, uint32_t id, uint16_t type, const void *body, int fd)
+{
+	return post_fd(peer, type, IPC_REPLY, id, body, fd);
 }
 
 int

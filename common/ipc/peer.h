@@ -83,6 +83,8 @@ void ipc_cancel(struct ipc_peer *peer, void *arg);
  * Answers a request; more: an item. To answer later keep peer's reference (ipc_ref) and the request's id: a struct ipc_later.
  */
 int ipc_reply(struct ipc_peer *peer, uint32_t id, uint16_t type, const void *body);
+/* The same with a file descriptor, which is duplicated. */
+int ipc_reply_fd(struct ipc_peer *peer, uint32_t id, uint16_t type, const void *body, int fd);
 int ipc_reply_item(struct ipc_peer *peer, uint32_t id, uint16_t type, const void *body);
 int ipc_reply_error(struct ipc_peer *peer, uint32_t id, uint16_t status, const char *reason);
 

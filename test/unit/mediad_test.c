@@ -1090,6 +1090,162 @@ ipv6_works(void **state)
 	close(fd);
 }
 
+/* Both say 20 ms of something for n packets, in real time. */
+static void
+talk(struct phone *a, struct phone *b, int n, uint8_t a_says, uint8_t b_says)
+{
+	uint8_t store[2048];
+	struct rtp r;
+
+	while (n-- > 0) {
+		say(a, PCMU, a_says);
+		say(b, PCMU, b_says);
+		assert_true(hear(b->rtp, &r, store, WAIT_MS));
+		assert_true(hear(a->rtp, &r, store, WAIT_MS));
+		usleep(18000);
+	}
+}
+
+/* What was said to mediad is done. */
+static void
+mark(void)
+{
+	unsigned at = fx.nseen;
+
+	SEND(media_mark, .session = 1);
+	expect(MSG_media_marked, &at);
+}
+
+/* How many frames of a channel have the loudness of what was said as mu-law 0x10 and 0x50. */
+static void
+count_loud(const char *path, unsigned channel, unsigned *loud, unsigned *soft, unsigned *frames)
+{
+	static int16_t pcm[1 << 18];
+	uint8_t head[44];
+	size_t n;
+	FILE *f = fopen(path, "r");
+
+	assert_non_null(f);
+	assert_int_equal(fread(head, 1, 44, f), 44);
+	n = fread(pcm, 2, 1 << 18, f);
+	fclose(f);
+	assert_int_equal(head[40] | head[41] << 8 | head[42] << 16, n * 2);
+	*loud = *soft = 0;
+	for (size_t i = channel; i < n; i += head[22]) {
+		*loud += pcm[i] < -8000;
+		*soft += pcm[i] < -300 && pcm[i] > -1000;
+	}
+	*frames = (unsigned)(n / head[22]);
+}
+
+static void
+on_file(void *arg, const struct ipc_msg *reply)
+{
+	const struct msg_media_file *file = reply->body;
+
+	*(int *)arg = reply->type == MSG_media_file && reply->fd != -1 ? (int)file->bytes : -2;
+}
+
+/* A call is recorded, mediad dies in it, the recording goes on and moves to the other session. */
+static void
+call_recorded(void **state)
+{
+	struct msg_media_file_get get = { .kind = MEDIA_RECORD_CALL, .path = "day/one" };
+	unsigned at, loud, soft, frames;
+	char path[PATH_MAX + 64];
+	struct phone a, b;
+	struct seen *s;
+	uint64_t until;
+	int file = -1;
+
+	(void)state;
+	phone_open(&a, 1);
+	phone_open(&b, 2);
+	call_up(&a, &b, "0 101", "0 101");
+	at = fx.nseen;
+	SEND(media_record, .record = 5, .session = 1, .kind = MEDIA_RECORD_CALL,
+	    .flags = MEDIA_RECORD_STEREO, .path = "day/one");
+	SEND(media_record, .record = 6, .session = 2, .kind = MEDIA_RECORD_CALL,
+	    .path = "../evil");
+	s = expect(MSG_media_recorded, &at);
+	assert_int_equal(s->body.media_recorded.record, 6);
+	assert_int_equal(s->body.media_recorded.outcome, MEDIA_RECORD_FAILED);
+	mark();
+	talk(&a, &b, 50, 0x10, 0x50);
+	kill_mediad(SIGKILL);
+	start_mediad();
+	s = expect(MSG_sync_record, &at);
+	assert_int_equal(s->body.sync_record.record, 5);
+	assert_int_equal(s->body.sync_record.session, 1);
+	talk(&a, &b, 50, 0x10, 0x50);
+	SEND(media_record_move, .record = 5, .session = 2, .swap = 1);
+	talk(&a, &b, 50, 0x10, 0x50);
+	SEND(media_record_pause, .record = 5, .on = 1);
+	mark();
+	talk(&a, &b, 20, 0x10, 0x50);
+	SEND(media_record_stop, .record = 5);
+	s = expect(MSG_media_recorded, &at);
+	assert_int_equal(s->body.media_recorded.outcome, MEDIA_RECORD_DONE);
+	str_format(path, sizeof(path), "%s/recordings/day/one.wav", fx.dir);
+	count_loud(path, 0, &loud, &soft, &frames);
+	assert_in_range(loud, 145 * 160, 151 * 160);	/* what was on its way in a kill may go */
+	assert_int_equal(soft, 0);
+	assert_int_equal(frames / 8, s->body.media_recorded.duration_ms);
+	count_loud(path, 1, &loud, &soft, &frames);
+	assert_in_range(soft, 145 * 160, 151 * 160);
+	assert_int_equal(loud, 0);
+	/* told again until it is forgotten; the file travels as a descriptor */
+	SEND(media_record_stop, .record = 5);
+	s = expect(MSG_media_recorded, &at);
+	assert_int_equal(s->body.media_recorded.bytes, 44 + frames * 4);
+	SEND(media_record_forget, .record = 5);
+	SEND(media_record_stop, .record = 5);
+	assert_int_equal(expect(MSG_media_recorded, &at)->body.media_recorded.outcome, 0);
+	assert_int_equal(ipc_request(mediad(), MSG_media_file_get, &get, WAIT_MS, on_file, &file), 0);
+	for (until = clock_mono_ms() + WAIT_MS; file == -1 && clock_mono_ms() < until;)
+		turn(20);
+	assert_int_equal(file, 44 + frames * 4);
+	phone_close(&a);
+	phone_close(&b);
+}
+
+/* A beep first, the far end's voice only, over with its session. */
+static void
+message_recorded(void **state)
+{
+	unsigned at, loud, soft, frames, i;
+	char path[PATH_MAX + 64];
+	struct phone a, b;
+	struct seen *s;
+
+	(void)state;
+	phone_open(&a, 1);
+	phone_open(&b, 2);
+	call_up(&a, &b, "0 101", "0 101");
+	at = fx.nseen;
+	SEND(media_record, .record = 8, .session = 1, .kind = MEDIA_RECORD_VOICEMAIL,
+	    .flags = MEDIA_RECORD_FAR_ONLY | MEDIA_RECORD_BEEP, .max_ms = 60000,
+	    .path = "1001/m");
+	turn(10);
+	for (i = 0; i < 100; i++) {
+		say(&a, PCMU, 0x10);
+		say(&b, PCMU, 0x50);
+		turn(0);
+		usleep(18000);
+	}
+	SEND(media_close, .session = 1);
+	s = expect(MSG_media_recorded, &at);
+	assert_int_equal(s->body.media_recorded.outcome, MEDIA_RECORD_GONE);
+	for (i = 0; i < fx.nseen; i++)
+		assert_int_not_equal(fx.seen[i].type, MSG_media_played);
+	str_format(path, sizeof(path), "%s/voicemail/1001/m.wav", fx.dir);
+	count_loud(path, 0, &loud, &soft, &frames);
+	assert_in_range(loud, 40 * 160, 95 * 160);
+	assert_int_equal(soft, 0);
+	phone_close(&a);
+	phone_close(&b);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -1106,6 +1262,8 @@ main(int argc, char **argv)
 		cmocka_unit_test_setup_teardown(media_before_the_answer, setup, teardown),
 		cmocka_unit_test_setup_teardown(calls_are_merged, setup, teardown),
 		cmocka_unit_test_setup_teardown(sound_survives_a_kill, setup, teardown),
+		cmocka_unit_test_setup_teardown(call_recorded, setup, teardown),
+		cmocka_unit_test_setup_teardown(message_recorded, setup, teardown),
 		cmocka_unit_test_setup_teardown(garbage_does_no_harm, setup, teardown),
 		cmocka_unit_test_setup_teardown(ipv6_works, setup, teardown),
 	};
