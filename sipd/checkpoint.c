@@ -201,6 +201,7 @@ put_open(struct leg *leg, uint8_t kind, const void *a, size_t a_len, const void 
 	rec.a_len = (uint32_t)a_len;
 	rec.b_len = (uint32_t)b_len;
 	rec.has_b = b != NULL;
+	rec.status = kind == REC_TOLD ? leg->told_status : 0;
 	ckpt_put(sipd.ck_open, leg->open_slot, &rec);
 }
 
@@ -292,7 +293,11 @@ checkpoint_open_done(struct leg *leg)
 {
 	uint32_t slot = leg->open_slot;
 
+	/* In a slot of its own: the record that names it is what makes it valid. */
 	leg->open_slot = CKPT_NONE;
+	if (leg->told.len > 0 || leg->told_status != 0)
+		put_open(leg, REC_TOLD, "", 0, leg->told.len > 0 ? (const char *)leg->told.p : "",
+		    leg->told.len);
 	checkpoint_save(leg);
 	ckpt_del(sipd.ck_open, slot);
 }

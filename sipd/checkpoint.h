@@ -35,8 +35,11 @@ bool checkpoint_open_dialled(struct leg *leg, struct msg_leg_dial *m, void **hol
 void checkpoint_open_answered(struct leg *leg);
 /* A re-INVITE that we are about to send, with leg->event. */
 void checkpoint_open_offer(struct leg *leg);
-/* The transaction is over, or the 2xx settled. Saves the leg too. */
+/* The transaction is over, or the 2xx settled: leaves leg->told at most. Saves the leg too. */
 void checkpoint_open_done(struct leg *leg);
+
+/* The INVITE of a leg whose transaction is over, as it was saved; NULL: it was not. */
+msg_t *checkpoint_request(const struct leg *leg);
 
 /* A server transaction out of a saved request, NULL when it cannot be made. */
 nta_incoming_t *checkpoint_transaction(struct leg *leg, const char *text, size_t len);

@@ -9,7 +9,7 @@
 #define LEGS_MAGIC   0x57534c31 /* "WSL1" */
 #define LEGS_VERSION 1
 #define OPEN_MAGIC   0x57534f31 /* "WSO1" */
-#define OPEN_VERSION 1
+#define OPEN_VERSION 2
 #define OPEN_TAIL    (20 * 1024)
 #define LONG_MAGIC   0x57534e31 /* "WSN1" */
 #define LONG_VERSION 1
@@ -59,11 +59,14 @@ struct long_rec {
 	uint32_t len;
 };
 
+#define REC_TOLD 6 /* a kind beside enum leg_open: no transaction, but leg->told */
+
 struct open_rec {
 	uint64_t leg;
 	uint32_t a_len, b_len; /* of the tail: first a, then b */
 	uint8_t kind;          /* enum leg_open */
 	uint8_t has_b;
+	uint16_t status; /* REC_TOLD: leg->told_status; b is leg->told */
 };
 
 #endif

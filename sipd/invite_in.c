@@ -293,17 +293,17 @@ on_ack(struct leg *leg, nta_incoming_t *irq, const sip_t *sip)
 	nta_incoming_destroy(irq);
 	leg->irq = NULL;
 	leg->open = OPEN_NONE;
-	checkpoint_open_done(leg);
 	if (leg->bye_wanted) {
+		checkpoint_open_done(leg);
 		leg->bye_wanted = false;
 		dialog_bye(leg, leg->bye_q850);
 		return;
 	}
 	leg->phase = PHASE_UP;
-	checkpoint_save(leg);
-	if (invite_sdp(&sdp, sip) != 0)
-		sdp = (struct ipc_view){ (const uint8_t *)"", 0 };
-	tell_acked(leg, &sdp);
+	if (invite_sdp(&sdp, sip) == 0 && sdp.len > 0)
+		leg_told(leg, 0, &sdp);
+	checkpoint_open_done(leg);
+	tell_acked(leg);
 }
 
 /* No ACK for 64*T1, or no PRACK. */

@@ -40,6 +40,26 @@ blob_free(struct blob *b)
 	b->len = 0;
 }
 
+void
+leg_told(struct leg *leg, uint16_t status, const struct ipc_view *sdp)
+{
+	if (!blob_set(&leg->told, sdp->p, sdp->len))
+		blob_free(&leg->told);
+	leg->told_status = status;
+}
+
+void
+leg_untold(struct leg *leg)
+{
+	bool stored = leg->told.len > 0 || leg->told_status != 0;
+
+	blob_free(&leg->told);
+	leg->told_status = 0;
+	/* Its place in the checkpoint is not written over: what is cut short would be taken for it. */
+	if (stored && leg->open == OPEN_NONE)
+		checkpoint_open_done(leg);
+}
+
 struct leg *
 leg_new(uint64_t id, bool incoming)
 {
@@ -93,7 +113,7 @@ leg_free(struct leg *leg)
 		nta_outgoing_destroy(leg->refresh);
 	dialog_destroy(leg);
 	blob_free(&leg->event);
-	blob_free(&leg->acked);
+	blob_free(&leg->told);
 	refer_end(leg, SIP_481_NO_TRANSACTION);
 	free(leg->user_agent);
 	free(leg->gone);

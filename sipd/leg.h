@@ -110,9 +110,12 @@ struct leg {
 	uint32_t refer_id;   /* its CSeq, for Event */
 	uint64_t answered_ms;
 	char *user_agent;  /* for leg_answered, until settled */
-	struct blob acked; /* what the ACK answered to a late offer; told at each reconnection until
-	                      the next offer */
-	uint16_t reinvited_untold; /* status of a leg_reinvited that could not be told */
+	/*
+	 * Told at each reconnection until the next offer, because nobody confirms it: what the ACK
+	 * answered to a late offer, or how our re-INVITE ended (its status, else 0).
+	 */
+	struct blob told;
+	uint16_t told_status;
 
 	/* Timer: the earliest of these (monotonic ms, 0 none). */
 	su_timer_t *timer;
@@ -157,6 +160,11 @@ void leg_timer(struct leg *leg);
 
 /* For IPC: enum sip_leg_state. */
 uint8_t leg_wire_state(const struct leg *leg);
+
+/* Remembers what is about to be told (leg->told); checkpoint_open_done() puts it on record. */
+void leg_told(struct leg *leg, uint16_t status, const struct ipc_view *sdp);
+/* A new offer: what was told about the last one counts no more. */
+void leg_untold(struct leg *leg);
 
 /* leg->event still holds a 2xx that featured has not settled. */
 bool blob_pending(const struct leg *leg);

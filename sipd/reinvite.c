@@ -85,12 +85,12 @@ refused(struct leg *leg, nta_incoming_t *irq, const sip_t *sip, struct ipc_view 
 static void
 reoffer(struct leg *leg, nta_incoming_t *irq, enum leg_open open, const struct ipc_view *sdp)
 {
+	leg_untold(leg);
 	leg->irq = irq;
 	leg->open = (uint8_t)open;
 	leg->late = sdp->len == 0;
 	leg->reanswered = false;
 	leg->serial++;
-	blob_free(&leg->acked);
 	blob_set(&leg->event, sdp->p, sdp->len);
 	leg->give_up_at = clock_mono_ms() + ANSWER_MS;
 	leg_timer(leg);
@@ -245,6 +245,11 @@ reinvite_acked(struct leg *leg, const sip_t *sip)
 	bool late = leg->late, answered = leg->reanswered;
 
 	nta_incoming_destroy(leg->irq);
+	if (late && answered && sip != NULL) {
+		if (invite_sdp(&sdp, sip) != 0)
+			sdp = no_sdp;
+		leg_told(leg, 0, &sdp);
+	}
 	reoffer_done(leg);
 	if (!answered)
 		return;
@@ -253,11 +258,8 @@ reinvite_acked(struct leg *leg, const sip_t *sip)
 		leg_hangup(leg, LEG_END_TIMEOUT, 102);
 		return;
 	}
-	if (late) {
-		if (invite_sdp(&sdp, sip) != 0)
-			sdp = no_sdp;
-		tell_acked(leg, &sdp);
-	}
+	if (late)
+		tell_acked(leg);
 }
 
 bool
@@ -311,20 +313,34 @@ send_offer(struct leg *leg)
 	return leg->orq != NULL;
 }
 
+/* How our offer ended is on record before it is told. */
+static void
+end_offer(struct leg *leg, uint16_t status, const struct ipc_view *sdp)
+{
+	if (leg->open == OPEN_NONE) {
+		leg_told(leg, status, sdp != NULL ? sdp : &no_sdp);
+		checkpoint_open_done(leg);
+	} else {
+		/* Another transaction is under way and has the checkpoint's place. */
+		leg->told_status = status;
+		blob_free(&leg->told);
+	}
+	tell_reinvited(leg);
+}
+
 /* Starts a new transaction with leg->event. */
 static void
 start(struct leg *leg)
 {
+	leg_untold(leg);
 	leg->open = OPEN_REINVITE_OUT;
-	blob_free(&leg->acked);
 	dialog_new_branch(leg);
 	leg->invite_cseq = ++leg->cseq;
 	checkpoint_open_offer(leg);
 	if (!send_offer(leg)) {
 		leg->open = OPEN_NONE;
 		blob_free(&leg->event);
-		checkpoint_open_done(leg);
-		tell_reinvited(leg, 503, NULL);
+		end_offer(leg, 503, NULL);
 	}
 }
 
@@ -334,12 +350,12 @@ reinvite_send(struct leg *leg, const struct ipc_view *sdp)
 	if (leg->phase == PHASE_GONE || leg->open == OPEN_REINVITE_OUT || leg->glare_at != 0)
 		return; /* repeated after a reconnection */
 	if (leg->phase != PHASE_UP || leg->open != OPEN_NONE || blob_pending(leg)) {
-		tell_reinvited(leg, 491, NULL);
+		end_offer(leg, 491, NULL);
 		return;
 	}
 	leg->glare_tries = 0;
 	if (!blob_set(&leg->event, sdp->p, sdp->len)) {
-		tell_reinvited(leg, 500, NULL);
+		end_offer(leg, 500, NULL);
 		return;
 	}
 	start(leg);
@@ -381,8 +397,7 @@ on_success(struct leg *leg, const sip_t *sip)
 	dialog_ack(leg, NULL);
 	session_timer_of_response(leg, sip);
 	session_timer_start(leg);
-	checkpoint_open_done(leg);
-	tell_reinvited(leg, 200, &sdp);
+	end_offer(leg, 200, &sdp);
 }
 
 static void
@@ -406,8 +421,7 @@ on_failure(struct leg *leg, const sip_t *sip, int status)
 		return;
 	}
 	blob_free(&leg->event);
-	checkpoint_open_done(leg);
-	tell_reinvited(leg, (uint16_t)status, NULL);
+	end_offer(leg, (uint16_t)status, NULL);
 	if (status == 481 || (status == 408 && !internal) || (status == 408 && internal)) {
 		/* The far end has no such call any more (RFC 3261 section 12.2.1.2). */
 		leg_hangup(leg, LEG_END_TIMEOUT, 0);

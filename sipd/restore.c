@@ -109,6 +109,29 @@ take_fields(struct leg *leg, const struct leg_rec *rec)
 	leg->branch[sizeof(leg->branch) - 1] = '\0';
 }
 
+msg_t *
+checkpoint_request(const struct leg *leg)
+{
+	const struct open_rec *open = leg->open_slot != CKPT_NONE
+	    ? ckpt_get(sipd.ck_open, leg->open_slot)
+	    : NULL;
+	msg_t *msg;
+	sip_t *sip;
+
+	if (open == NULL || open->leg != leg->id || open->kind != OPEN_INVITE_IN ||
+	    open->a_len > OPEN_TAIL)
+		return NULL;
+	msg = msg_make(sip_default_mclass(), 0, ckpt_tail(sipd.ck_open, leg->open_slot),
+	    (ssize_t)open->a_len);
+	sip = msg != NULL ? sip_object(msg) : NULL;
+	if (sip != NULL && sip->sip_request != NULL && sip->sip_via != NULL &&
+	    sip->sip_from != NULL && sip->sip_to != NULL && sip->sip_call_id != NULL)
+		return msg;
+	if (msg != NULL)
+		msg_destroy(msg);
+	return NULL;
+}
+
 nta_incoming_t *
 checkpoint_transaction(struct leg *leg, const char *text, size_t len)
 {
@@ -171,6 +194,10 @@ restore_open(struct leg *leg, const struct leg_rec *rec)
 	a = ckpt_tail(sipd.ck_open, leg->open_slot);
 	if (open->has_b)
 		b = (struct ipc_view){ (const uint8_t *)a + open->a_len, open->b_len };
+	if (open->kind == REC_TOLD) {
+		leg_told(leg, open->status, &b);
+		return true;
+	}
 	switch ((enum leg_open)open->kind) {
 	case OPEN_INVITE_IN:
 		if (leg->phase == PHASE_GONE && !leg->bye_wanted)

@@ -11,8 +11,6 @@
 static void
 untold(struct leg *leg)
 {
-	struct ipc_view v;
-
 	if (leg->phase == PHASE_OFFERED && !leg->taken)
 		tell_offered(leg);
 	if (leg->phase == PHASE_UP && !leg->incoming && !leg->settled)
@@ -22,18 +20,13 @@ untold(struct leg *leg)
 		tell_reoffer(leg);
 	if (leg->refer != NULL)
 		tell_refer(leg);
-	if (leg->acked.len > 0 && leg->phase == PHASE_UP) {
-		v = (struct ipc_view){ leg->acked.p, leg->acked.len };
-		tell_acked(leg, &v);
-	}
-	if (leg->reinvited_untold != 0) {
-		struct blob b = leg->event;
-
-		leg->event = (struct blob){ 0 };
-		v = (struct ipc_view){ b.len > 0 ? b.p : (const uint8_t *)"", b.len };
-		tell_reinvited(leg, leg->reinvited_untold, &v);
-		free(b.p);
-	}
+	if (leg->phase == PHASE_UP && leg->told_status != 0)
+		tell_reinvited(leg);
+	else if (leg->phase == PHASE_UP)
+		tell_acked(leg);
+	/* The caller gave up before featured had heard of the call: there is to be a record of it. */
+	if (leg->phase == PHASE_GONE && leg->incoming && !leg->taken && !leg->forgotten)
+		tell_offered(leg);
 	if (leg->phase == PHASE_GONE)
 		tell_gone(leg);
 }

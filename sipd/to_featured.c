@@ -7,6 +7,7 @@
 #include "common/base/clock.h"
 #include "common/base/str.h"
 #include "sipd/auth.h"
+#include "sipd/checkpoint.h"
 #include "sipd/invite.h"
 #include "sipd/nat.h"
 #include "sipd/refer.h"
@@ -68,18 +69,12 @@ agent_of(char *dst, size_t size, const sip_t *sip)
 	str_copy(dst, size, s);
 }
 
-void
-tell_offered(struct leg *leg)
+static void
+offer(struct leg *leg, const sip_t *sip)
 {
-	struct msg_leg_offered m = { .leg = leg->id };
+	struct msg_leg_offered m = { .leg = leg->id, .over = leg->phase == PHASE_GONE };
 	union addr source;
-	msg_t *msg;
-	sip_t *sip;
 
-	if (sipd.peer == NULL || leg->irq == NULL ||
-	    (msg = nta_incoming_getrequest(leg->irq)) == NULL)
-		return;
-	sip = sip_object(msg);
 	m.at_ms = leg->answered_ms;
 	str_copy(m.sip_call_id, sizeof(m.sip_call_id), sip->sip_call_id->i_id);
 	user_of(m.from_user, sizeof(m.from_user), sip->sip_from->a_url);
@@ -96,12 +91,29 @@ tell_offered(struct leg *leg)
 		m.max_forwards = sip->sip_max_forwards->mf_count > 255
 		    ? 255
 		    : (uint8_t)sip->sip_max_forwards->mf_count;
+	m.replaces = refer_replaced(sip, &m.replaces_early);
 	auth_of_invite(&m, sip);
 	if (invite_sdp(&m.sdp, sip) != 0)
 		m.sdp = nothing;
-	m.replaces = refer_replaced(sip, &m.replaces_early);
-	overload_offered(leg);
 	ipc_send(sipd.peer, MSG_leg_offered, &m);
+}
+
+void
+tell_offered(struct leg *leg)
+{
+	bool over = leg->phase == PHASE_GONE;
+	msg_t *msg;
+
+	if (sipd.peer == NULL || (over && ipc_peer_minor(sipd.peer) < 1))
+		return;
+	msg = leg->irq != NULL ? nta_incoming_getrequest(leg->irq)
+	    : over             ? checkpoint_request(leg)
+	                       : NULL;
+	if (msg == NULL)
+		return;
+	if (!over)
+		overload_offered(leg);
+	offer(leg, sip_object(msg));
 	msg_destroy(msg);
 }
 
@@ -125,18 +137,14 @@ tell_answered(struct leg *leg)
 }
 
 void
-tell_acked(struct leg *leg, const struct ipc_view *sdp)
+tell_acked(struct leg *leg)
 {
-	struct msg_leg_acked m = { .leg = leg->id, .sdp = *sdp };
+	struct msg_leg_acked m = { .leg = leg->id, .sdp = view(&leg->told) };
 
 	/* An ACK that answers nothing is sipd's own affair: telling it would wake featured once in
 	 * each call for nothing. */
-	if (sdp->len == 0)
-		return;
-	/* Nobody confirms it, so it may be lost with featured. */
-	if (sdp->p != leg->acked.p)
-		blob_set(&leg->acked, sdp->p, sdp->len);
-	ipc_send(sipd.peer, MSG_leg_acked, &m);
+	if (leg->told.len > 0)
+		ipc_send(sipd.peer, MSG_leg_acked, &m);
 }
 
 void
@@ -177,15 +185,12 @@ tell_reoffer(struct leg *leg)
 }
 
 void
-tell_reinvited(struct leg *leg, uint16_t status, const struct ipc_view *sdp)
+tell_reinvited(struct leg *leg)
 {
 	struct msg_leg_reinvited m = {
-		.leg = leg->id, .status = status, .sdp = sdp != NULL ? *sdp : nothing
+		.leg = leg->id, .status = leg->told_status, .sdp = view(&leg->told)
 	};
 
-	leg->reinvited_untold = sipd.peer == NULL ? status : 0;
-	if (sipd.peer == NULL)
-		blob_set(&leg->event, m.sdp.p, m.sdp.len);
 	ipc_send(sipd.peer, MSG_leg_reinvited, &m);
 }
 

@@ -162,6 +162,8 @@ invite_offered(struct core *core, const struct msg_leg_offered *m)
 		turn_away(core, m, 503, RETRY_AFTER_S);
 		return;
 	}
+	if (m->over)
+		return; /* its leg_gone ends it */
 	if (m->replaces != 0) {
 		replace(core, leg, m);
 		return;

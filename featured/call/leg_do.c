@@ -351,6 +351,9 @@ do_refresh(struct core *core, struct leg *leg, const struct leg_arg *arg)
 void
 do_take_reinvited(struct core *core, struct leg *leg, const struct leg_arg *arg)
 {
+	/* sipd says it again after each reconnection. */
+	if (!leg->r.reinviting && leg->r.oa != OA_OURS)
+		return;
 	leg->r.reinviting = 0;
 	leg->r.oa = OA_STABLE;
 	trace_add(core, leg->call, "sip", "reinvited", "leg=%016llx status=%u",

@@ -300,7 +300,8 @@ struct stray {
 	uint64_t leg;
 	uint64_t due;
 };
-#define CORE_STRAYS 256
+/* As many INVITEs as sipd can hold while nobody takes them. */
+#define CORE_STRAYS 32768
 
 /* A refusal that sipd may not have got: if the INVITE is offered again, it is refused again, and is
  * no second call. */

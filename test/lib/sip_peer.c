@@ -96,7 +96,7 @@ on_offered(const struct msg_leg_offered *m)
 		return;
 	}
 	say(MSG_leg_taken, &(struct msg_leg_taken){ .leg = m->leg });
-	if (half_find(m->leg) != NULL)
+	if (m->over || half_find(m->leg) != NULL)
 		return;
 	HASH_FIND_STR(self.bindings, m->to_user, to);
 	if (to == NULL) {
