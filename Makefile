@@ -40,7 +40,7 @@ wardenctl.src := $(wildcard apid/ctl/*.c)
 
 common.pkg    := libsystemd libseccomp yaml-0.1
 # jemalloc: sofia's 30 kB that linger after each call would leave glibc's heap in shreds. Sanitizers have their own.
-sipd.pkg      := sofia-sip-ua libcrypto $(if $(SAN),,jemalloc)
+sipd.pkg      := sofia-sip-ua libcrypto expat $(if $(SAN),,jemalloc)
 mediad.pkg    := sndfile libsrtp2 opus spandsp
 featured.pkg  := libpq libcrypto jansson
 apid.pkg      := libmicrohttpd jansson libpq libcrypto libcurl

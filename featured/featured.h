@@ -15,6 +15,7 @@
 #include "featured/reg/bindings.h"
 #include "featured/reg/register.h"
 #include "featured/settings.h"
+#include "featured/watch.h"
 
 struct featured {
 	struct daemon d;
@@ -29,6 +30,7 @@ struct featured {
 	struct spool *spool;
 	struct tokens *tokens;
 	struct gauges *gauges;
+	struct watch *watch;
 	struct api_context api;
 	sd_event_source *timer; /* the core's next deadline */
 	uint64_t armed_ms;      /* when it goes off; UINT64_MAX not at all */
@@ -45,6 +47,7 @@ void from_mediad(struct featured *f, const struct ipc_msg *msg);
 void from_sipd_policy(struct featured *f);
 /* from_sipd.c: what the core asks of the world, answered by reg/. */
 struct core_env from_sipd_env(struct featured *f);
+struct watch_env from_sipd_watch_env(struct featured *f);
 
 /* turn.c */
 void turn_begin(struct featured *f);

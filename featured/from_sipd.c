@@ -25,8 +25,17 @@ from_sipd(struct featured *f, struct ipc_peer *peer, const struct ipc_msg *msg)
 	case MSG_gauge:
 		gauge_told(f->gauges, IPC_SIPD, msg->body);
 		break;
+	case MSG_sync_begin:
+		watch_sync_begin(f->watch);
+		core_sipd(f->core, msg->type, msg->body);
+		break;
+	case MSG_sync_end:
+		watch_sync_end(f->watch);
+		core_sipd(f->core, msg->type, msg->body);
+		break;
 	default:
-		if (!core_sipd(f->core, msg->type, msg->body))
+		if (!watch_sipd(f->watch, peer, msg, clock_real_ms()) &&
+		    !core_sipd(f->core, msg->type, msg->body))
 			log_warning("sipd said what nobody here understands",
 			    kv_u("type", msg->type));
 		break;
@@ -113,8 +122,35 @@ authenticate(void *arg, const struct msg_leg_offered *m, struct core_auth_reply 
 	return CORE_AUTH_FORBIDDEN;
 }
 
+static void
+parties(void *arg, const uint8_t call[UUID_LEN], const struct core_party *list, size_t n)
+{
+	const struct featured *f = arg;
+
+	lamps_parties(watch_lamps(f->watch), call, list, n);
+}
+
 struct core_env
 from_sipd_env(struct featured *f)
 {
-	return (struct core_env){ .contacts = contacts, .auth = authenticate, .arg = f };
+	return (struct core_env){
+		.contacts = contacts, .auth = authenticate, .parties = parties, .arg = f
+	};
+}
+
+static void
+send_to_sipd(void *arg, uint16_t type, const void *body)
+{
+	const struct featured *f = arg;
+
+	if (f->server != NULL)
+		ipc_send(ipc_server_peer(f->server, IPC_SIPD), type, body);
+}
+
+struct watch_env
+from_sipd_watch_env(struct featured *f)
+{
+	return (struct watch_env){
+		.auth = f->auth, .bindings = f->bindings, .send = send_to_sipd, .arg = f
+	};
 }

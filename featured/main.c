@@ -131,6 +131,7 @@ on_taken(sd_event_source *source, void *arg)
 	db_settings(f->db, &f->settings);
 	core_set_settings(f->core, &f->settings);
 	from_sipd_policy(f);
+	watch_settings(f->watch, &f->settings, clock_real_ms());
 	return 0;
 }
 
@@ -184,9 +185,18 @@ keep_record(void *arg, const struct msg_call_item *item)
 }
 
 static void
+on_registered(void *arg, const char *user, bool registered)
+{
+	struct featured *f = arg;
+
+	watch_registered(f->watch, user, registered, clock_real_ms());
+}
+
+static void
 open_parts(struct featured *f)
 {
 	struct core_env env = from_sipd_env(f);
+	struct watch_env watch_env;
 	struct settings *s = &f->settings;
 	sd_event *event = f->d.event;
 
@@ -198,6 +208,10 @@ open_parts(struct featured *f)
 	must(spool_open(&f->spool, event, f->d.state_dir, f->db), "open the spool of call records");
 	must(tokens_open(&f->tokens, f->d.state_dir, f->db), "read the API's tokens");
 	must(gauges_new(&f->gauges), "make the gauges");
+	watch_env = from_sipd_watch_env(f);
+	must(watch_new(&f->watch, f->d.state_dir, s, &watch_env, clock_real_ms()),
+	    "prepare presence");
+	registrar_watch(f->registrar, on_registered, f);
 	must(turn_init(f), "make timers");
 	must(core_new(&f->core, f->d.own_dir, s, &env, clock_mono_ms(), clock_real_ms()),
 	    "open the calls' checkpoint");
@@ -215,6 +229,7 @@ sweep_spool(struct featured *f)
 	/* What core_new() has left to be said: records of calls that ended with us. */
 	turn_begin(f);
 	core_cdr_again(f->core);
+	core_parties(f->core);
 	turn_end(f);
 }
 
@@ -242,6 +257,7 @@ close_parts(struct featured *f)
 	core_free(&f->core);
 	spool_close(&f->spool);
 	registrar_free(&f->registrar);
+	watch_free(&f->watch);
 	bindings_close(&f->bindings);
 	tokens_close(&f->tokens);
 	db_close(&f->db);

@@ -318,6 +318,41 @@ check_lists(struct conf *conf, const struct settings *s)
 }
 
 static bool
+check_resource_lists(struct conf *conf, const struct settings *s)
+{
+	const struct resource_list *l = s->resource_lists.v;
+	size_t n = s->resource_lists.n;
+	struct numbered *v = mem_must((n + 1) * sizeof(*v));
+	char path[64];
+	bool ok = true;
+
+	for (size_t i = 0; ok && i < n; i++) {
+		v[i] = (struct numbered){ l[i].name, i };
+		if (!only(l[i].name, NUMBER_SET))
+			ok = conf_error(conf,
+			    item_path(path, sizeof(path), "resource_lists", i, "name"),
+			    "a list's name is made of letters, digits, '.', '_' and '-'");
+		else if (settings_extension(s, l[i].name) != NULL)
+			ok = conf_error(conf,
+			    item_path(path, sizeof(path), "resource_lists", i, "name"),
+			    "\"%s\" is an extension's number already", l[i].name);
+		else if (l[i].members.n > 256)
+			ok = conf_error(conf,
+			    item_path(path, sizeof(path), "resource_lists", i, "members"),
+			    "more than 256 members");
+		for (size_t k = 0; ok && k < l[i].members.n; k++)
+			if (settings_extension(s, l[i].members.v[k]) == NULL &&
+			    !only(l[i].members.v[k], DIGITS))
+				ok = conf_error(conf,
+				    item_path(path, sizeof(path), "resource_lists", i, "members"),
+				    "there is no extension \"%.40s\"", l[i].members.v[k]);
+	}
+	ok = ok && check_twice(conf, "resource_lists", "name", v, n);
+	free(v);
+	return ok;
+}
+
+static bool
 check_ranges(struct conf *conf, const struct settings *s)
 {
 	if (s->parking.range_start > s->parking.range_end)
@@ -335,6 +370,14 @@ check_ranges(struct conf *conf, const struct settings *s)
 	if (s->presence.auto_away_timeout_s > s->presence.auto_offline_timeout_s)
 		return conf_error(conf, "presence.auto_offline_timeout",
 		    "presence.auto_offline_timeout is under presence.auto_away_timeout");
+	if (s->subscriptions.min_expires_s > s->subscriptions.max_expires_s)
+		return conf_error(conf, "subscriptions.max_expires",
+		    "subscriptions.max_expires is under subscriptions.min_expires");
+	if (s->subscriptions.default_expires_s > s->subscriptions.max_expires_s ||
+	    s->subscriptions.default_expires_s < s->subscriptions.min_expires_s)
+		return conf_error(conf, "subscriptions.default_expires",
+		    "subscriptions.default_expires is not between subscriptions.min_expires and "
+		    "subscriptions.max_expires");
 	/* Both stand in quotes in headers and in the text that digests hash. */
 	if (strpbrk(s->server.realm, "\"\\:") != NULL)
 		return conf_error(conf, "server.realm",
@@ -358,7 +401,7 @@ settings_check(struct conf *conf, void *settings)
 	    check_regex(conf, "dialplan.parking_pattern", s->dialplan.parking_pattern) &&
 	    check_regex(conf, "dialplan.queue_pattern", s->dialplan.queue_pattern) &&
 	    check_lists(conf, s) && check_ranges(conf, s) && check_extensions(conf, s) &&
-	    check_queues(conf, s) && check_trunks(conf, s) && check_feature_codes(conf, s);
+	    check_queues(conf, s) && check_resource_lists(conf, s) && check_trunks(conf, s) && check_feature_codes(conf, s);
 }
 
 /* ---- look-ups ---- */

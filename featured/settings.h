@@ -67,6 +67,12 @@ struct outbound_rule {
 	char	prepend[33];
 };
 
+/* An item of the list resource_lists. */
+struct resource_list {
+	char	name[EXT_NUMBER_LEN + 1];	/* what phones subscribe to */
+	struct conf_strs members;		/* extensions and parking slots */
+};
+
 struct settings_index;		/* number -> extension; private to settings.c */
 
 struct settings {
@@ -116,6 +122,13 @@ struct settings {
 	struct {
 		int64_t	auto_away_timeout_s, auto_offline_timeout_s;
 	} presence;
+	struct {
+		int64_t	min_expires_s, max_expires_s, default_expires_s;
+	} subscriptions;
+	struct conf_items	resource_lists;	/* struct resource_list */
+	struct {
+		int64_t	max_per_extension, keep_days;
+	} messages;
 	struct {
 		bool	require_authentication;
 		int64_t	max_failed_attempts;

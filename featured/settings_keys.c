@@ -95,6 +95,17 @@ static const struct conf_key rule_keys[] = {
 	{ .path = NULL },
 };
 
+static const struct conf_key list_keys[] = {
+	{ .path = "name",
+	    STR_KEY(struct resource_list, name, 1, NULL, "what phones subscribe to: sip:NAME@HOST") },
+	{ .path = "members",
+	    .type = CONF_STRS,
+	    CONF_OFF(struct resource_list, members),
+	    .def = "[]",
+	    .help = "extensions and parking slots, in order, at most 256" },
+	{ .path = NULL },
+};
+
 #define S struct settings
 
 const struct conf_key settings_keys[] = {
@@ -159,8 +170,7 @@ const struct conf_key settings_keys[] = {
 	    BOOL_KEY(S, features.call_queues, "true", "call queues"),
 	    .inert = true },
 	{ .path = "features.presence",
-	    BOOL_KEY(S, features.presence, "true", "presence"),
-	    .inert = true },
+	    BOOL_KEY(S, features.presence, "true", "presence") },
 	{ .path = "features.music_on_hold",
 	    BOOL_KEY(S, features.music_on_hold, "true", "music on hold"),
 	    .inert = true },
@@ -211,11 +221,31 @@ const struct conf_key settings_keys[] = {
 	    INT_KEY(S, parking.ringback_s, 5, 600, "30",
 	        "seconds that its parker, or who transferred a call in vain, is rung") },
 	{ .path = "presence.auto_away_timeout",
-	    INT_KEY(S, presence.auto_away_timeout_s, 1, DAY_S, "300", "idle seconds until away"),
-	    .inert = true },
+	    INT_KEY(S, presence.auto_away_timeout_s, 1, DAY_S, "300", "idle seconds until away") },
 	{ .path = "presence.auto_offline_timeout",
 	    INT_KEY(S, presence.auto_offline_timeout_s, 1, DAY_S, "1800",
-	        "idle seconds until offline"),
+	        "idle seconds until offline") },
+	{ .path = "subscriptions.min_expires",
+	    INT_KEY(S, subscriptions.min_expires_s, 5, 3600, "60",
+	        "shortest subscription or publication, in seconds") },
+	{ .path = "subscriptions.max_expires",
+	    INT_KEY(S, subscriptions.max_expires_s, 60, DAY_S, "3600", "longest, in seconds") },
+	{ .path = "subscriptions.default_expires",
+	    INT_KEY(S, subscriptions.default_expires_s, 60, DAY_S, "3600",
+	        "of one that does not say how long, in seconds") },
+	{ .path = "resource_lists",
+	    .type = CONF_LIST,
+	    .off = offsetof(S, resource_lists),
+	    .size = sizeof(struct resource_list),
+	    .def = "[]",
+	    .item = list_keys,
+	    .help = "lists that a phone can watch by one subscription (RFC 4662)" },
+	{ .path = "messages.max_per_extension",
+	    INT_KEY(S, messages.max_per_extension, 0, 1000, "50",
+	        "text messages that are kept for who is not registered"),
+	    .inert = true },
+	{ .path = "messages.keep_days",
+	    INT_KEY(S, messages.keep_days, 1, 365, "7", "how long they are kept"),
 	    .inert = true },
 
 	{ .path = "security.require_authentication",

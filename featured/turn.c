@@ -66,6 +66,7 @@ turn_end(struct featured *f)
 	struct out *out = core_out(f->core);
 
 	core_end(f->core);
+	watch_flush(f->watch, clock_real_ms());
 	for (size_t i = 0; i < out_count(out); i++)
 		send_item(f, out_at(out, i));
 	arm(f);
@@ -98,6 +99,8 @@ on_tick(sd_event_source *source, uint64_t usec, void *arg)
 		core_cdr_again(f->core);
 		turn_end(f);
 	}
+	watch_tick(f->watch, clock_real_ms());
+	watch_flush(f->watch, clock_real_ms());
 	sd_event_source_set_time(source, usec + TICK_US);
 	return 0;
 }

@@ -178,6 +178,39 @@ auth_of_register(struct msg_reg_request *m, const sip_t *sip)
 	return true;
 }
 
+bool
+auth_of_subscribe(struct msg_sub_request *m, const sip_t *sip)
+{
+	struct auth_fields a;
+
+	if (!fill(&a, sip))
+		return false;
+#include "common/ipc/schema/digest.inc"
+	return true;
+}
+
+bool
+auth_of_publish(struct msg_publish_request *m, const sip_t *sip)
+{
+	struct auth_fields a;
+
+	if (!fill(&a, sip))
+		return false;
+#include "common/ipc/schema/digest.inc"
+	return true;
+}
+
+bool
+auth_of_message(struct msg_message_request *m, const sip_t *sip)
+{
+	struct auth_fields a;
+
+	if (!fill(&a, sip))
+		return false;
+#include "common/ipc/schema/digest.inc"
+	return true;
+}
+
 #undef U8
 #undef STR
 

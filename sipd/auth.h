@@ -12,6 +12,9 @@
  * be ours. */
 bool auth_of_invite(struct msg_leg_offered *m, const sip_t *sip);
 bool auth_of_register(struct msg_reg_request *m, const sip_t *sip);
+bool auth_of_subscribe(struct msg_sub_request *m, const sip_t *sip);
+bool auth_of_publish(struct msg_publish_request *m, const sip_t *sip);
+bool auth_of_message(struct msg_message_request *m, const sip_t *sip);
 
 /* What an Authorization says that one can judge without knowing any user. */
 struct auth_claim {

@@ -27,8 +27,8 @@ dialog_header_text(const void *header)
 	return mem_strdup(text);
 }
 
-static char *
-url_text(const url_t *url)
+char *
+dialog_url_text(const url_t *url)
 {
 	char text[HEADER_MAX];
 	url_t copy = *url;
@@ -129,7 +129,7 @@ dialog_from_invite(struct leg *leg, const msg_t *msg, const sip_t *sip, const ch
 	if (!set(&id->local, mem_strdup(text)) ||
 	    !set(&id->remote, dialog_header_text(sip->sip_from)) ||
 	    !set(&id->call_id, mem_strdup(sip->sip_call_id->i_id)) ||
-	    !set(&id->target, url_text(target->m_url)) || !set(&id->next_hop, mem_strdup(hop)) ||
+	    !set(&id->target, dialog_url_text(target->m_url)) || !set(&id->next_hop, mem_strdup(hop)) ||
 	    !set(&id->contact, mem_strdup(contact)))
 		return -ENOMEM;
 	leg->cseq = 1;
@@ -171,7 +171,7 @@ dialog_confirm(struct leg *leg, const sip_t *response)
 	        1) < 0)
 		return -ENOMEM;
 	if (!set(&id->remote, dialog_header_text(response->sip_to)) ||
-	    !set(&id->target, url_text(response->sip_contact->m_url)) || !remember_route(leg))
+	    !set(&id->target, dialog_url_text(response->sip_contact->m_url)) || !remember_route(leg))
 		return -ENOMEM;
 	if (id->route[0] != '\0' && !set(&id->next_hop, mem_strdup("")))
 		return -ENOMEM;
@@ -185,7 +185,7 @@ dialog_refresh_target(struct leg *leg, const sip_t *sip)
 	union addr source;
 	char hop[URI_HOP_LEN] = "", *text;
 
-	if (m == NULL || !nat_uri_ok(m->m_url) || (text = url_text(m->m_url)) == NULL)
+	if (m == NULL || !nat_uri_ok(m->m_url) || (text = dialog_url_text(m->m_url)) == NULL)
 		return;
 	if (sip->sip_request != NULL && leg->id_text.route[0] == '\0' &&
 	    nat_source(&source, sip) == 0) {
@@ -238,11 +238,11 @@ hop_address(union addr *a, const char *hop)
 
 /* The target's own address, by TCP. */
 static url_string_t *
-target_by_tcp(const struct leg *leg)
+target_by_tcp(const struct dialog_id *id)
 {
 	static char hop[HEADER_MAX];
 	su_home_t home[1] = { SU_HOME_INIT(home) };
-	url_t *url = url_make(home, leg->id_text.target);
+	url_t *url = url_make(home, id->target);
 	bool ok = url != NULL && nat_uri_ok(url);
 
 	if (ok)
@@ -253,17 +253,35 @@ target_by_tcp(const struct leg *leg)
 }
 
 url_string_t *
-dialog_hop(const struct leg *leg)
+dialog_id_hop(const struct dialog_id *id, uint8_t transport)
 {
-	const char *hop = leg->id_text.next_hop;
+	const char *hop = id->next_hop;
 	union addr to;
 
 	if (hop[0] == '\0')
 		return NULL;
-	if (leg->transport == SIP_TRANSPORT_TCP && leg->id_text.target[0] != '\0' &&
-	    hop_address(&to, hop) && !nat_connected(&to))
-		return target_by_tcp(leg);
+	if (transport == SIP_TRANSPORT_TCP && id->target[0] != '\0' && hop_address(&to, hop) &&
+	    !nat_connected(&to))
+		return target_by_tcp(id);
 	return URL_STRING_MAKE(hop);
+}
+
+url_string_t *
+dialog_hop(const struct leg *leg)
+{
+	return dialog_id_hop(&leg->id_text, leg->transport);
+}
+
+void
+dialog_id_free(struct dialog_id *id)
+{
+	mem_free(&id->call_id);
+	mem_free(&id->local);
+	mem_free(&id->remote);
+	mem_free(&id->target);
+	mem_free(&id->route);
+	mem_free(&id->next_hop);
+	mem_free(&id->contact);
 }
 
 void
@@ -352,19 +370,11 @@ dialog_forks_free(struct leg *leg)
 void
 dialog_destroy(struct leg *leg)
 {
-	struct dialog_id *id = &leg->id_text;
-
 	dialog_forks_free(leg);
 	if (leg->dialog != NULL)
 		nta_leg_destroy(leg->dialog);
 	leg->dialog = NULL;
-	mem_free(&id->call_id);
-	mem_free(&id->local);
-	mem_free(&id->remote);
-	mem_free(&id->target);
-	mem_free(&id->route);
-	mem_free(&id->next_hop);
-	mem_free(&id->contact);
+	dialog_id_free(&leg->id_text);
 }
 
 void

@@ -38,6 +38,10 @@ int dialog_restore(struct leg *leg, uint32_t remote_cseq);
  */
 url_string_t *dialog_hop(const struct leg *leg);
 
+/* The same for a dialog that is no leg's. */
+url_string_t *dialog_id_hop(const struct dialog_id *id, uint8_t transport);
+void dialog_id_free(struct dialog_id *id);
+
 /* For nta_outgoing_tcreate()'s tags: the address of ours to send from. */
 #define DIALOG_BIND(leg) TAG_IF((leg)->bind != NULL, TPTAG_IDENT((leg)->bind))
 
@@ -61,5 +65,6 @@ void dialog_new_branch(struct leg *leg);
 
 /* The value of a header as text on the heap, NULL when out of memory or absurdly long. */
 char *dialog_header_text(const void *header);
+char *dialog_url_text(const url_t *url); /* the same for a URI, without headers */
 
 #endif

@@ -9,8 +9,10 @@
 #include "sipd/gate.h"
 #include "sipd/invite.h"
 #include "sipd/leg.h"
+#include "sipd/message.h"
 #include "sipd/refer.h"
 #include "sipd/stack.h"
+#include "sipd/sub_words.h"
 #include "sipd/to_featured.h"
 
 #define HOLD_MS 5000
@@ -174,6 +176,30 @@ reload(struct ipc_peer *peer, const struct ipc_msg *msg)
 		ipc_reply(peer, msg->id, MSG_done, &(struct msg_done){});
 }
 
+/* About subscriptions and texts. False: it is none of these. */
+static bool
+watch_command(struct ipc_peer *peer, const struct ipc_msg *msg)
+{
+	switch (msg->type) {
+	case MSG_topic_state:
+		topic_state(msg->body);
+		return true;
+	case MSG_topic_end:
+		topic_end(msg->body);
+		return true;
+	case MSG_list_end_subs:
+		list_end_subs(msg->body);
+		return true;
+	case MSG_notice:
+		notice_send(msg->body);
+		return true;
+	case MSG_message_send:
+		message_send(peer, msg->id, msg->body);
+		return true;
+	}
+	return false;
+}
+
 static void
 on_message(void *arg, struct ipc_peer *peer, const struct ipc_msg *msg)
 {
@@ -197,6 +223,8 @@ on_message(void *arg, struct ipc_peer *peer, const struct ipc_msg *msg)
 		reload(peer, msg);
 		return;
 	}
+	if (watch_command(peer, msg))
+		return;
 	if (msg->type < MSG_leg_offered || msg->type > MSG_sync_leg) {
 		log_warning("message without a meaning here", kv_u("type", msg->type));
 		return;

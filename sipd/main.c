@@ -10,6 +10,7 @@
 #include "sipd/from_featured.h"
 #include "sipd/leg.h"
 #include "sipd/stack.h"
+#include "sipd/sub_words.h"
 
 struct sipd sipd;
 
@@ -61,6 +62,8 @@ main(int argc, char **argv)
 		fatal("OpenSSL has no SHA-256");
 	stack_init();
 	checkpoint_load();
+	if ((r = subs_init()) < 0)
+		fatal("cannot prepare subscriptions: %s", strerror(-r));
 	if ((r = from_featured_init()) < 0 || (r = stats_init()) < 0)
 		fatal("%s", strerror(-r));
 	daemon_sandbox(&sipd.d, syscalls, true);
@@ -70,6 +73,7 @@ main(int argc, char **argv)
 
 	/* Legs stay in the checkpoint: whoever comes after us goes on with them. */
 	ipc_client_free(&sipd.client);
+	subs_close();
 	checkpoint_close();
 	return sipd.exit_code;
 }

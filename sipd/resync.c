@@ -6,6 +6,7 @@
 #include "sipd/from_featured.h"
 #include "sipd/leg.h"
 #include "sipd/refer.h"
+#include "sipd/sub_words.h"
 #include "sipd/to_featured.h"
 
 static void
@@ -36,6 +37,7 @@ resync(void)
 {
 	struct msg_sync_end end = { 0 };
 	struct leg *leg, *next;
+	unsigned topics;
 
 	ipc_send(sipd.peer, MSG_sync_begin, &(struct msg_sync_begin){});
 	HASH_ITER(hh, sipd.legs, leg, next)
@@ -49,8 +51,9 @@ resync(void)
 		ipc_send(sipd.peer, MSG_sync_leg, &m);
 		end.count++;
 	}
+	topics = subs_sync();
 	ipc_send(sipd.peer, MSG_sync_end, &end);
 	HASH_ITER(hh, sipd.legs, leg, next)
 	untold(leg);
-	log_info("told featured what lives here", kv_u("legs", end.count));
+	log_info("told featured what lives here", kv_u("legs", end.count), kv_u("topics", topics));
 }

@@ -78,6 +78,13 @@ static const struct conf_key keys[] = {
 	    F(allow),
 	    .def = "[127.0.0.1, \"::1\"]",
 	    .help = "addresses, ADDRESS or ADDRESS/BITS, without that limit" },
+	{ .path = "server.max_subscriptions",
+	    .type = CONF_INT,
+	    F(max_subscriptions),
+	    .def = "20000",
+	    .min = 0,
+	    .max = 32768,
+	    .help = "subscriptions (lamps, presence, message waiting) that may exist at once" },
 	CONF_LOGGING(struct sipd_settings, logging),
 	{ .path = NULL },
 };

@@ -17,12 +17,17 @@
 #include "common/daemon/daemon.h"
 #include "common/ipc/peer.h"
 
-/* The contexts that nta gives back to our callbacks. */
+/* The contexts that nta gives back to our callbacks: legs, unless a source's first header (sub.h,
+ * ...) says otherwise. */
 struct leg;
 struct fork;
-#define NTA_AGENT_MAGIC_T    struct sipd
-#define NTA_LEG_MAGIC_T      struct leg
+#define NTA_AGENT_MAGIC_T struct sipd
+#ifndef NTA_LEG_MAGIC_T
+#define NTA_LEG_MAGIC_T struct leg
+#endif
+#ifndef NTA_OUTGOING_MAGIC_T
 #define NTA_OUTGOING_MAGIC_T struct leg
+#endif
 #define NTA_INCOMING_MAGIC_T struct leg
 #define NTA_RELIABLE_MAGIC_T struct leg
 #define SU_ROOT_MAGIC_T      struct sipd
@@ -61,6 +66,7 @@ struct sipd_settings {
 	struct conf_strs allow;  /* sources without that limit */
 	struct net allow_nets[SIPD_ALLOW_MAX];
 	size_t allow_n;
+	int64_t max_subscriptions;
 	struct conf_logging logging;
 };
 
@@ -76,6 +82,9 @@ struct sipd_count {
 	uint64_t reinvites;
 	uint64_t restored; /* legs taken up from the checkpoint */
 	uint64_t unsaved;  /* legs for which the checkpoint had no room */
+	uint64_t notifies;        /* NOTIFYs sent */
+	uint64_t notify_failures; /* that got no 2xx */
+	uint64_t texts_in, texts_out; /* MESSAGEs taken and sent */
 };
 
 struct overload {
@@ -114,6 +123,8 @@ struct sipd {
 	struct ckpt *ck_open;
 	struct ckpt *ck_long;
 
+	struct subs *subs; /* sub.c's */
+
 	/* Header objects that go into many messages; made once. */
 	sip_allow_t *allow;
 	sip_supported_t *supported;
@@ -121,6 +132,7 @@ struct sipd {
 	sip_server_t *server;
 	sip_user_agent_t *user_agent;
 	sip_content_type_t *sdp_type;
+	sip_allow_events_t *allow_events;
 
 	struct overload overload;
 	struct sipd_count count;

@@ -51,7 +51,8 @@ make_headers(void)
 	sipd.accept = sip_accept_make(home, "application/sdp");
 	stack_names(sipd.set.server_name);
 	sipd.sdp_type = sip_content_type_make(home, "application/sdp");
-	if (sipd.allow == NULL || sipd.supported == NULL || sipd.accept == NULL ||
+	sipd.allow_events = sip_allow_events_make(home, STACK_EVENTS);
+	if (sipd.allow_events == NULL || sipd.allow == NULL || sipd.supported == NULL || sipd.accept == NULL ||
 	    sipd.server == NULL || sipd.user_agent == NULL || sipd.sdp_type == NULL)
 		fatal("out of memory");
 }
@@ -124,7 +125,8 @@ void
 stack_options(nta_incoming_t *irq)
 {
 	nta_incoming_treply(irq, SIP_200_OK, SIPTAG_SERVER(sipd.server), SIPTAG_ALLOW(sipd.allow),
-	    SIPTAG_ACCEPT(sipd.accept), SIPTAG_SUPPORTED(sipd.supported), TAG_END());
+	    SIPTAG_ACCEPT(sipd.accept), SIPTAG_SUPPORTED(sipd.supported),
+	    SIPTAG_ALLOW_EVENTS(sipd.allow_events), TAG_END());
 	nta_incoming_destroy(irq);
 }
 

@@ -8,7 +8,10 @@
 
 #include "sipd/sipd.h"
 
-#define STACK_ALLOW     "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK, REGISTER, REFER"
+#define STACK_ALLOW                                                                                \
+	"INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK, REGISTER, REFER, SUBSCRIBE, "     \
+	"NOTIFY, PUBLISH, MESSAGE"
+#define STACK_EVENTS    "presence, dialog, message-summary"
 #define STACK_SUPPORTED "100rel, timer, replaces, norefersub, tdialog"
 
 /* Listens on the settings' address. Returns 0, or fatal()s with the reason. */

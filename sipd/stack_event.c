@@ -10,11 +10,14 @@
 #include "sipd/checkpoint.h"
 #include "sipd/dialog.h"
 #include "sipd/invite.h"
+#include "sipd/message.h"
 #include "sipd/nat.h"
+#include "sipd/publish.h"
 #include "sipd/refer.h"
 #include "sipd/register.h"
 #include "sipd/session_timer.h"
 #include "sipd/stack.h"
+#include "sipd/sub_in.h"
 #include "sipd/to_featured.h"
 
 static void
@@ -49,7 +52,8 @@ options_new(msg_t *msg, sip_t *sip)
 	else
 		nta_msg_treply(sipd.agent, msg, SIP_200_OK, SIPTAG_SERVER(sipd.server),
 		    SIPTAG_ALLOW(sipd.allow), SIPTAG_ACCEPT(sipd.accept),
-		    SIPTAG_SUPPORTED(sipd.supported), TAG_END());
+		    SIPTAG_SUPPORTED(sipd.supported), SIPTAG_ALLOW_EVENTS(sipd.allow_events),
+		    TAG_END());
 }
 
 /* A request URI that can be meant for us (RFC 3261 section 8.2.2.1). */
@@ -114,10 +118,14 @@ stack_message(struct sipd *s, nta_agent_t *agent, msg_t *msg, sip_t *sip)
 	case sip_method_refer:
 		refer_new(msg, sip);
 		break;
-	case sip_method_message:
 	case sip_method_subscribe:
+		sub_in_new(msg, sip);
+		break;
 	case sip_method_publish:
-		refuse_method(msg, sip, 405);
+		publish_new(msg, sip);
+		break;
+	case sip_method_message:
+		message_new(msg, sip);
 		break;
 	case sip_method_unknown:
 	case sip_method_invalid:

@@ -5,6 +5,7 @@
 #include "common/base/str.h"
 #include "sipd/leg.h"
 #include "sipd/listen.h"
+#include "sipd/sub_words.h"
 
 #define EVERY_US   5000000
 
@@ -32,6 +33,9 @@ tell(void)
 		{ sip_method_info, "sip_requests_in_info_total" },
 		{ sip_method_update, "sip_requests_in_update_total" },
 		{ sip_method_prack, "sip_requests_in_prack_total" },
+		{ sip_method_subscribe, "sip_requests_in_subscribe_total" },
+		{ sip_method_publish, "sip_requests_in_publish_total" },
+		{ sip_method_message, "sip_requests_in_message_total" },
 		{ sip_method_unknown, "sip_requests_in_other_total" },
 	};
 	static const char *const classes[] = { "sip_invite_answers_2xx_total",
@@ -59,6 +63,12 @@ tell(void)
 	gauge("sip_legs_in_setup", false, sipd.setups);
 	gauge("sip_legs_restored_total", true, sipd.count.restored);
 	gauge("sip_legs_unsaved_total", true, sipd.count.unsaved);
+	gauge("sip_subscriptions", false, subs_count());
+	gauge("sip_topics", false, subs_topics());
+	gauge("sip_notifies_out_total", true, sipd.count.notifies);
+	gauge("sip_notify_failures_total", true, sipd.count.notify_failures);
+	gauge("sip_messages_taken_total", true, sipd.count.texts_in);
+	gauge("sip_messages_sent_total", true, sipd.count.texts_out);
 }
 
 /* jemalloc's; not there in a build with sanitizers. */

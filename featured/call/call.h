@@ -74,6 +74,9 @@ void trace_keep(struct core *core,
     const struct call *call); /* it is over: into the ring of ended ones */
 void trace_free_all(struct core *core);
 
+/* parties.c: tells who is in the call, if that has changed; again: in any case. */
+void parties_look(struct core *core, struct call *call, bool again);
+
 /* store.c: the checkpoint. */
 int store_open(struct core *core, const char *dir);
 void store_close(struct core *core);

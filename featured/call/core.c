@@ -95,6 +95,7 @@ core_end(struct core *core)
 	join_write(core);
 	/* A call may become dirty again while another one is settled, so: until none is. */
 	while ((call = STAILQ_FIRST(&core->dirty)) != NULL) {
+		parties_look(core, call, false);
 		if (call_settle(core, call)) {
 			STAILQ_REMOVE_HEAD(&core->dirty, next_dirty);
 			free(call);

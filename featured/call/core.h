@@ -49,11 +49,33 @@ struct core_auth_reply {
 	uint8_t stale;
 };
 
+/* A user's phone in a call, as lamps show it. */
+enum core_party_state {
+	CORE_PARTY_TRYING = 1,
+	CORE_PARTY_EARLY = 2,
+	CORE_PARTY_CONFIRMED = 3,
+};
+
+#define CORE_PARTIES_MAX 24 /* of a call that are told */
+
+struct core_party {
+	uint64_t leg;
+	uint8_t state;     /* enum core_party_state */
+	uint8_t initiator; /* its phone called us */
+	uint8_t held;      /* it holds the other */
+	char user[65];     /* the extension, or the number outside */
+	char remote[65];
+	char remote_name[129];
+};
+
 /* What the core asks of the world. None of these may block, or call back into the core. */
 struct core_env {
 	/* Contacts of user (at most max) into out; returns how many. 0: not registered. */
 	size_t (*contacts)(void *arg, const char *user, struct core_contact *out, size_t max);
 	enum core_auth (*auth)(void *arg, const struct msg_leg_offered *, struct core_auth_reply *);
+	/* The call's parties from now on; n 0: none (any more). At the end of a turn. May be NULL. */
+	void (*parties)(void *arg, const uint8_t call[UUID_LEN], const struct core_party *parties,
+	    size_t n);
 	void *arg;
 };
 
@@ -133,6 +155,9 @@ bool core_trace(const struct core *core, const uint8_t uuid[UUID_LEN],
     void (*cb)(void *arg, const struct msg_trace_item *), void *arg);
 /* The number of live calls in which user is one of the parties. */
 size_t core_user_calls(const struct core *core, const char *user);
+
+/* Tells the parties of all calls by env.parties: after a start. */
+void core_parties(struct core *core);
 
 struct core_stats {
 	uint32_t active_calls;

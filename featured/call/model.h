@@ -277,6 +277,7 @@ struct call {
 	bool dirty;
 	STAILQ_ENTRY(call) next_dirty;
 	struct leg_list legs;
+	uint64_t parties; /* what lamps were told of it (parties.c), 0 nothing */
 };
 STAILQ_HEAD(call_list, call);
 

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: ISC */
+/* Documents for subscriptions; see doc.h. Called by notify.c for each NOTIFY. */
+#include "sipd/doc.h"
+
+#include <string.h>
+
+#include "common/base/str.h"
+
+enum { HOLE_VERSION = 1, HOLE_HOST = 2, HOLE_DIALOG = 3 };
+
+#define HOLE_DIALOG_LEN 16
+
+void
+doc_xml(struct buf *out, const char *text)
+{
+	for (const unsigned char *p = (const unsigned char *)text; *p != '\0'; p++) {
+		switch (*p) {
+		case '<':
+			buf_str(out, "&lt;");
+			break;
+		case '>':
+			buf_str(out, "&gt;");
+			break;
+		case '&':
+			buf_str(out, "&amp;");
+			break;
+		case '"':
+			buf_str(out, "&quot;");
+			break;
+		default:
+			buf_char(out, *p < 0x20 ? ' ' : (char)*p);
+		}
+	}
+}
+
+static uint64_t
+hole_leg(const uint8_t *hex)
+{
+	char text[HOLE_DIALOG_LEN + 1];
+	uint8_t b[8];
+	uint64_t id = 0;
+
+	memcpy(text, hex, HOLE_DIALOG_LEN);
+	text[HOLE_DIALOG_LEN] = '\0';
+	if (str_unhex(b, 8, text) < 0)
+		return 0;
+	for (unsigned i = 0; i < 8; i++)
+		id = id << 8 | b[i];
+	return id;
+}
+
+void
+doc_fill(struct buf *out, const struct ipc_view *body, const struct doc_holes *holes)
+{
+	const uint8_t *p = body->p, *end = body->p + body->len, *from = p;
+	uint64_t leg;
+
+	while (p < end) {
+		if (*p > HOLE_DIALOG || *p == 0) {
+			p++;
+			continue;
+		}
+		buf_add(out, from, (size_t)(p - from));
+		switch (*p++) {
+		case HOLE_VERSION:
+			buf_fmt(out, "%u", holes->version);
+			break;
+		case HOLE_HOST:
+			doc_xml(out, holes->host);
+			break;
+		case HOLE_DIALOG:
+			if (end - p < HOLE_DIALOG_LEN)
+				return;
+			leg = hole_leg(p);
+			p += HOLE_DIALOG_LEN;
+			if (leg != 0 && holes->dialog != NULL)
+				holes->dialog(out, leg);
+			break;
+		}
+		from = p;
+	}
+	buf_add(out, from, (size_t)(p - from));
+}
+
+static void
+attribute(struct buf *out, const char *name, const char *value, size_t len)
+{
+	char text[256];
+
+	if (len == 0 || !str_ncopy(text, sizeof(text), value, len))
+		return;
+	buf_fmt(out, " %s=\"", name);
+	doc_xml(out, text);
+	buf_char(out, '"');
+}
+
+/* The tag of a From or To header: behind the address, so no URI's parameter is taken for it. */
+static const char *
+tag_of(const char *header, size_t *len)
+{
+	const char *p = header != NULL ? strrchr(header, '>') : NULL;
+
+	*len = 0;
+	p = header == NULL ? NULL : strstr(p != NULL ? p : header, ";tag=");
+	if (p == NULL)
+		return "";
+	p += 5;
+	*len = strcspn(p, "; \t");
+	return p;
+}
+
+void
+doc_dialog(struct buf *out, const char *call_id, const char *local, const char *remote,
+    const char *tag)
+{
+	size_t ours_len, theirs_len;
+	const char *ours = tag_of(local, &ours_len), *theirs = tag_of(remote, &theirs_len);
+
+	if (call_id == NULL)
+		return;
+	if (theirs_len == 0 && tag != NULL) {
+		theirs = tag;
+		theirs_len = strlen(tag);
+	}
+	attribute(out, "call-id", call_id, strlen(call_id));
+	attribute(out, "local-tag", theirs, theirs_len);
+	attribute(out, "remote-tag", ours, ours_len);
+}
+
+static void
+uri(struct buf *out, const char *user, const struct doc_holes *holes)
+{
+	buf_str(out, "sip:");
+	doc_xml(out, user);
+	buf_char(out, '@');
+	doc_xml(out, holes->host);
+}
+
+static void
+part_id(struct buf *out, unsigned number, const struct doc_holes *holes)
+{
+	buf_fmt(out, "part%u@", number);
+	doc_xml(out, holes->host);
+}
+
+static void
+resource(struct buf *out, const struct doc_member *m, const struct doc_holes *holes)
+{
+	buf_str(out, "<resource uri=\"");
+	uri(out, m->user, holes);
+	buf_str(out, "\">");
+	if (m->name[0] != '\0') {
+		buf_str(out, "<name>");
+		doc_xml(out, m->name);
+		buf_str(out, "</name>");
+	}
+	if (m->content_type != NULL) {
+		buf_str(out, "<instance id=\"1\" state=\"active\" cid=\"");
+		part_id(out, m->number, holes);
+		buf_str(out, "\"/>");
+	}
+	buf_str(out, "</resource>\r\n");
+}
+
+void
+doc_list(struct buf *out, const char *uri_user, bool full, const struct doc_member *members,
+    size_t n, const struct doc_holes *holes)
+{
+	buf_str(out, "--" DOC_BOUNDARY "\r\nContent-Transfer-Encoding: binary\r\nContent-ID: <list@");
+	buf_str(out, holes->host);
+	buf_str(out, ">\r\nContent-Type: application/rlmi+xml;charset=\"UTF-8\"\r\n\r\n"
+	             "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\r\n"
+	             "<list xmlns=\"urn:ietf:params:xml:ns:rlmi\" uri=\"");
+	uri(out, uri_user, holes);
+	buf_fmt(out, "\" version=\"%u\" fullState=\"%s\">\r\n", holes->version,
+	    full ? "true" : "false");
+	for (size_t i = 0; i < n; i++)
+		resource(out, &members[i], holes);
+	buf_str(out, "</list>\r\n");
+	for (size_t i = 0; i < n; i++) {
+		if (members[i].content_type == NULL)
+			continue;
+		buf_str(out, "\r\n--" DOC_BOUNDARY
+		             "\r\nContent-Transfer-Encoding: binary\r\nContent-ID: <");
+		part_id(out, members[i].number, holes);
+		buf_fmt(out, ">\r\nContent-Type: %s\r\n\r\n", members[i].content_type);
+		doc_fill(out, members[i].body, holes);
+	}
+	buf_str(out, "\r\n--" DOC_BOUNDARY "--\r\n");
+}
