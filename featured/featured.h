@@ -14,6 +14,7 @@
 #include "featured/reg/auth.h"
 #include "featured/reg/bindings.h"
 #include "featured/reg/register.h"
+#include "featured/reg/userstate.h"
 #include "featured/settings.h"
 #include "featured/watch.h"
 
@@ -29,6 +30,8 @@ struct featured {
 	struct db *db;
 	struct spool *spool;
 	struct tokens *tokens;
+	struct userstates *users;
+	struct userstates_db *users_db;
 	struct gauges *gauges;
 	struct watch *watch;
 	struct api_context api;

@@ -207,6 +207,9 @@ open_parts(struct featured *f)
 	bindings_database(f->bindings, f->db);
 	must(spool_open(&f->spool, event, f->d.state_dir, f->db), "open the spool of call records");
 	must(tokens_open(&f->tokens, f->d.state_dir, f->db), "read the API's tokens");
+	must(userstates_open(&f->users, f->d.state_dir, f->d.own_dir),
+	    "open what users have set");
+	must(userstates_db_open(&f->users_db, f->users, f->db), "watch what users set");
 	must(gauges_new(&f->gauges), "make the gauges");
 	watch_env = from_sipd_watch_env(f);
 	must(watch_new(&f->watch, f->d.state_dir, s, &watch_env, clock_real_ms()),
@@ -215,6 +218,7 @@ open_parts(struct featured *f)
 	must(turn_init(f), "make timers");
 	must(core_new(&f->core, f->d.own_dir, s, &env, clock_mono_ms(), clock_real_ms()),
 	    "open the calls' checkpoint");
+	core_set_users(f->core, f->users);
 	must(sd_event_add_defer(event, &f->taken, on_taken, f), "watch the settings");
 	must(sd_event_source_set_enabled(f->taken, SD_EVENT_OFF), "watch the settings");
 }
@@ -260,6 +264,8 @@ close_parts(struct featured *f)
 	watch_free(&f->watch);
 	bindings_close(&f->bindings);
 	tokens_close(&f->tokens);
+	userstates_db_close(&f->users_db);
+	userstates_close(&f->users);
 	db_close(&f->db);
 	auth_free(&f->auth);
 	gauges_free(&f->gauges);

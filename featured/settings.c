@@ -43,6 +43,16 @@ static const struct feature_code feature_codes[] = {
 	{ "forward_unregistered_off", "*95", false },
 	{ "intercom", "*80", true },
 	{ "status", "*28", true },
+	{ "redial", "*66", false },
+	{ "speed_dial", "*0", true },
+	{ "speed_dial_set", "*75", true },
+	{ "blacklist_add", "*30", true },
+	{ "blacklist_remove", "*31", true },
+	{ "blacklist_last", "*32", false },
+	{ "reject_anonymous_on", "*76", false },
+	{ "reject_anonymous_off", "*86", false },
+	{ "call_waiting_on", "*70", false },
+	{ "call_waiting_off", "*71", false },
 	/* pressed in a call */
 	{ "transfer_blind", "##", false },
 	{ "transfer_attended", "*2", false },
@@ -214,6 +224,96 @@ check_queues(struct conf *conf, const struct settings *s)
 	return ok;
 }
 
+/*
+ * Members of a group, or a find-me list: extensions that exist. seconds: each may have a time.
+ */
+static bool
+check_members(struct conf *conf, const struct settings *s, const char *path,
+    const struct conf_strs *members, bool seconds)
+{
+	char number[EXT_NUMBER_LEN + 1];
+	int64_t time;
+
+	if (members->n > MEMBERS_MAX)
+		return conf_error(conf, path, "%s has more than %d members", path, MEMBERS_MAX);
+	if (!seconds && members->n == 0)
+		return conf_error(conf, path, "a group needs members");
+	for (size_t i = 0; i < members->n; i++) {
+		const char *text = members->v[i];
+
+		if (seconds && !settings_find_me(text, number, &time))
+			return conf_error(conf, path,
+			    "\"%.60s\" is not NUMBER or NUMBER:SECONDS (5 to 600)", text);
+		if (!seconds && !str_copy(number, sizeof(number), text))
+			return conf_error(conf, path, "\"%.60s\" is too long", text);
+		if (settings_extension(s, number) != NULL)
+			continue;
+		if (number[0] == '+' || only(number, DIGITS))
+			return conf_error(conf, path,
+			    "\"%.60s\" is no extension (numbers outside cannot be rung from here)",
+			    number);
+		return conf_error(conf, path, "there is no extension \"%.60s\"", number);
+	}
+	return true;
+}
+
+/* A number of a list is nobody else's. */
+static bool
+check_number(struct conf *conf, const struct settings *s, const char *list, size_t i,
+    const char *number)
+{
+	const struct queue_setting *q = s->queues.v;
+	char path[64];
+
+	item_path(path, sizeof(path), list, i, "number");
+	if (!only(number, DIGITS))
+		return conf_error(conf, path, "a group's number is made of digits");
+	if (settings_extension(s, number) != NULL)
+		return conf_error(conf, path, "number \"%s\" is an extension's already", number);
+	for (size_t k = 0; k < s->queues.n; k++)
+		if (str_eq(q[k].number, number))
+			return conf_error(conf, path, "number \"%s\" is a queue's already", number);
+	return true;
+}
+
+static bool
+check_groups(struct conf *conf, const struct settings *s)
+{
+	const struct ring_group *g = s->ring_groups.v;
+	const struct paging_group *p = s->paging_groups.v;
+	size_t n = s->ring_groups.n, m = s->paging_groups.n;
+	struct numbered *v = mem_must((n + m + 1) * sizeof(*v));
+	char path[64];
+	bool ok = true;
+
+	for (size_t i = 0; ok && i < n; i++) {
+		v[i] = (struct numbered){ g[i].number, i };
+		ok = check_number(conf, s, "ring_groups", i, g[i].number) &&
+		    check_members(conf, s,
+		        item_path(path, sizeof(path), "ring_groups", i, "members"),
+		        &g[i].members, false);
+	}
+	ok = ok && check_twice(conf, "ring_groups", "number", v, n);
+	for (size_t i = 0; ok && i < m; i++) {
+		v[i] = (struct numbered){ p[i].number, i };
+		ok = check_number(conf, s, "paging_groups", i, p[i].number) &&
+		    check_members(conf, s,
+		        item_path(path, sizeof(path), "paging_groups", i, "members"),
+		        &p[i].members, false);
+		if (ok && settings_ring_group(s, p[i].number) != NULL)
+			ok = conf_error(conf,
+			    item_path(path, sizeof(path), "paging_groups", i, "number"),
+			    "number \"%s\" is a ring group's already", p[i].number);
+	}
+	ok = ok && check_twice(conf, "paging_groups", "number", v, m);
+	free(v);
+	for (size_t i = 0; ok && i < s->extensions.n; i++)
+		ok = check_members(conf, s,
+		    item_path(path, sizeof(path), "extensions", i, "find_me"),
+		    &settings_extension_at(s, i)->find_me, true);
+	return ok;
+}
+
 static bool
 check_trunks(struct conf *conf, const struct settings *s)
 {
@@ -308,6 +408,17 @@ check_lists(struct conf *conf, const struct settings *s)
 			    item_path(path, sizeof(path), "dialplan.emergency", i, ""),
 			    "an emergency number is made of digits");
 	}
+	for (size_t i = 0; i < s->dialplan.blacklist.n; i++) {
+		const char *entry = s->dialplan.blacklist.v[i];
+		size_t n = strlen(entry);
+
+		if (n == 0 || n > EXT_NUMBER_LEN || !only(entry, NUMBER_SET "+*") ||
+		    (strchr(entry, '*') != NULL && strchr(entry, '*') != entry + n - 1) ||
+		    str_eq(entry, "*"))
+			return conf_error(conf,
+			    item_path(path, sizeof(path), "dialplan.blacklist", i, ""),
+			    "\"%.60s\" is not a number, or the beginning of one and *", entry);
+	}
 	for (size_t i = 0; i < s->security.allow.n; i++) {
 		if (net_parse(&net, s->security.allow.v[i]) < 0)
 			return conf_error(conf,
@@ -401,7 +512,8 @@ settings_check(struct conf *conf, void *settings)
 	    check_regex(conf, "dialplan.parking_pattern", s->dialplan.parking_pattern) &&
 	    check_regex(conf, "dialplan.queue_pattern", s->dialplan.queue_pattern) &&
 	    check_lists(conf, s) && check_ranges(conf, s) && check_extensions(conf, s) &&
-	    check_queues(conf, s) && check_resource_lists(conf, s) && check_trunks(conf, s) && check_feature_codes(conf, s);
+	    check_queues(conf, s) && check_resource_lists(conf, s) && check_groups(conf, s) && check_trunks(conf, s) &&
+	    check_feature_codes(conf, s);
 }
 
 /* ---- look-ups ---- */
@@ -435,4 +547,38 @@ settings_extension(const struct settings *s, const char *number)
 			return settings_extension_at(s, i);
 	}
 	return NULL;
+}
+
+const struct ring_group *
+settings_ring_group(const struct settings *s, const char *number)
+{
+	const struct ring_group *g = s->ring_groups.v;
+
+	for (size_t i = 0; i < s->ring_groups.n; i++)
+		if (str_eq(g[i].number, number))
+			return &g[i];
+	return NULL;
+}
+
+const struct paging_group *
+settings_paging_group(const struct settings *s, const char *number)
+{
+	const struct paging_group *p = s->paging_groups.v;
+
+	for (size_t i = 0; i < s->paging_groups.n; i++)
+		if (str_eq(p[i].number, number))
+			return &p[i];
+	return NULL;
+}
+
+bool
+settings_find_me(const char *text, char *number, int64_t *seconds)
+{
+	const char *colon = strchr(text, ':');
+	size_t n = colon != NULL ? (size_t)(colon - text) : strlen(text);
+
+	*seconds = 0;
+	if (n == 0 || !str_ncopy(number, EXT_NUMBER_LEN + 1, text, n))
+		return false;
+	return colon == NULL || str_to_i64(colon + 1, 5, 600, seconds) == 0;
 }

@@ -30,12 +30,56 @@ struct extension {
 	char	voicemail_pin[EXT_PIN_LEN + 1];		/* the same */
 	bool	allow_external;
 	char	pickup_group[33];			/* "" none */
+	int64_t	max_calls;		/* that it may have at once; 0 any number */
+	int64_t	ring_time_s;		/* 0: dialplan.ring_time */
+	/* who is rung when it does not answer: "NUMBER" or "NUMBER:SECONDS" */
+	struct conf_strs find_me;
+	int	find_me_strategy;	/* enum find_me_strategy */
 	/*
 	 * Not in the file; made by settings_prepare(). Lower-case hex of H(number:realm:password),
 	 * RFC 7616 3.4.2.
 	 */
 	char	ha1_md5[33];
 	char	ha1_sha256[65];
+};
+
+enum find_me_strategy {
+	FIND_ME_IN_ORDER,	/* after the extension itself, one after the other */
+	FIND_ME_ALL,		/* together with it */
+};
+
+enum group_strategy {
+	GROUP_ALL,
+	GROUP_IN_ORDER,
+	GROUP_RANDOM,
+	GROUP_LEAST_RECENT,
+};
+
+/* An item of the list ring_groups. */
+struct ring_group {
+	char	number[EXT_NUMBER_LEN + 1];
+	char	name[EXT_NAME_LEN + 1];
+	struct conf_strs members;	/* extensions */
+	int	strategy;		/* enum group_strategy */
+	int64_t	ring_time_s;		/* all: of all of them; else of each */
+	char	overflow[EXT_NUMBER_LEN + 1];	/* where a call goes that nobody took; "" ends */
+};
+
+/* An item of the list paging_groups. */
+struct paging_group {
+	char	number[EXT_NUMBER_LEN + 1];
+	char	name[EXT_NAME_LEN + 1];
+	struct conf_strs members;	/* extensions */
+};
+
+#define MEMBERS_MAX 64			/* of a group, a find-me list */
+
+/* Which headers tell a phone who is at the other end. */
+enum identity_headers {
+	IDENTITY_PAI,
+	IDENTITY_RPID,
+	IDENTITY_BOTH,
+	IDENTITY_NONE,
 };
 
 /* An item of the list queues. */
@@ -91,6 +135,9 @@ struct settings {
 		struct conf_strs emergency;			/* numbers, default 112 and 911 */
 		int64_t	ring_time_s;				/* how long a callee rings */
 		int64_t	digit_timeout_s;			/* the next digit of a number keyed in a call */
+		/* callers whom nobody takes; one that ends in * is a prefix */
+		struct conf_strs blacklist;
+		int	identity_headers;			/* enum identity_headers */
 	} dialplan;
 	struct {
 		bool call_recording, call_transfer, call_hold, conference, voicemail, call_parking,
@@ -115,6 +162,8 @@ struct settings {
 		bool	record_conferences;
 	} conference;
 	struct conf_items	queues;		/* struct queue_setting */
+	struct conf_items	ring_groups;	/* struct ring_group */
+	struct conf_items	paging_groups;	/* struct paging_group */
 	struct {
 		int64_t	range_start, range_end, timeout_s;
 		int64_t	ringback_s;	/* how long the parker is rung after that */
@@ -175,6 +224,11 @@ void settings_release(struct settings *s);
  * searched in turn.
  */
 const struct extension *settings_extension(const struct settings *s, const char *number);
+/* NULL: there is none. */
+const struct ring_group *settings_ring_group(const struct settings *s, const char *number);
+const struct paging_group *settings_paging_group(const struct settings *s, const char *number);
+/* An item of find_me: number gets its number (65 bytes), seconds how long it rings (0: not said). */
+bool settings_find_me(const char *text, char *number, int64_t *seconds);
 /* i < extensions.n */
 const struct extension *settings_extension_at(const struct settings *s, size_t i);
 

@@ -12,6 +12,9 @@
 static const char *const strategies[] = {
 	"ring_all", "round_robin", "least_recent", "fewest_calls", "random", NULL
 };
+static const char *const find_me_strategies[] = { "in_order", "all", NULL };
+static const char *const group_strategies[] = { "all", "in_order", "random", "least_recent", NULL };
+static const char *const identity_headers[] = { "pai", "rpid", "both", "none", NULL };
 static const char *const formats[] = { "wav", NULL };
 
 #define STR_KEY(t, f, lo, d, h)                                                                    \
@@ -40,6 +43,55 @@ static const struct conf_key extension_keys[] = {
 	    STR_KEY(struct extension, voicemail_pin, 0, "",
 	        "4 to 16 digits; empty: made at the first start"),
 	    .secret = true },
+	{ .path = "max_calls",
+	    INT_KEY(struct extension, max_calls, 0, 1000, "0",
+	        "calls that it may have at once, then it is busy; 0: any number") },
+	{ .path = "ring_time",
+	    INT_KEY(struct extension, ring_time_s, 0, 600, "0",
+	        "seconds that it rings; 0: dialplan.ring_time") },
+	{ .path = "find_me",
+	    .type = CONF_STRS,
+	    CONF_OFF(struct extension, find_me),
+	    .def = "[]",
+	    .help = "extensions that are rung when it does not answer: NUMBER or NUMBER:SECONDS" },
+	{ .path = "find_me_strategy",
+	    .type = CONF_ENUM,
+	    CONF_OFF(struct extension, find_me_strategy),
+	    .def = "in_order",
+	    .names = find_me_strategies,
+	    .help = "one after the other behind the extension itself, or all together with it" },
+	{ .path = NULL },
+};
+
+static const struct conf_key ring_group_keys[] = {
+	{ .path = "number", STR_KEY(struct ring_group, number, 1, NULL, "what is dialled") },
+	{ .path = "name", STR_KEY(struct ring_group, name, 0, "", "for people") },
+	{ .path = "members",
+	    .type = CONF_STRS,
+	    CONF_OFF(struct ring_group, members),
+	    .help = "extensions" },
+	{ .path = "strategy",
+	    .type = CONF_ENUM,
+	    CONF_OFF(struct ring_group, strategy),
+	    .def = "all",
+	    .names = group_strategies,
+	    .help = "who is rung first" },
+	{ .path = "ring_time",
+	    INT_KEY(struct ring_group, ring_time_s, 5, 600, "20",
+	        "seconds that all of them ring, or each one if one after the other") },
+	{ .path = "overflow",
+	    STR_KEY(struct ring_group, overflow, 0, "",
+	        "where a call goes that nobody took; empty: it ends") },
+	{ .path = NULL },
+};
+
+static const struct conf_key paging_group_keys[] = {
+	{ .path = "number", STR_KEY(struct paging_group, number, 1, NULL, "what is dialled") },
+	{ .path = "name", STR_KEY(struct paging_group, name, 0, "", "for people") },
+	{ .path = "members",
+	    .type = CONF_STRS,
+	    CONF_OFF(struct paging_group, members),
+	    .help = "extensions whose phones answer by themselves" },
 	{ .path = NULL },
 };
 
@@ -144,6 +196,34 @@ const struct conf_key settings_keys[] = {
 	{ .path = "dialplan.digit_timeout",
 	    INT_KEY(S, dialplan.digit_timeout_s, 1, 30, "4",
 	        "seconds until a number keyed in a call is complete") },
+	{ .path = "dialplan.blacklist",
+	    .type = CONF_STRS,
+	    CONF_OFF(S, dialplan.blacklist),
+	    .def = "[]",
+	    .help = "callers who are refused; one that ends in * stands for all that begin so" },
+	{ .path = "dialplan.identity_headers",
+	    .type = CONF_ENUM,
+	    CONF_OFF(S, dialplan.identity_headers),
+	    .def = "pai",
+	    .names = identity_headers,
+	    .help = "how phones are told who is at the other end: P-Asserted-Identity, "
+	            "Remote-Party-ID" },
+
+	{ .path = "ring_groups",
+	    .type = CONF_LIST,
+	    .off = offsetof(S, ring_groups),
+	    .size = sizeof(struct ring_group),
+	    .def = "[]",
+	    .item = ring_group_keys,
+	    .help = "numbers that ring several extensions" },
+	{ .path = "paging_groups",
+	    .type = CONF_LIST,
+	    .off = offsetof(S, paging_groups),
+	    .size = sizeof(struct paging_group),
+	    .def = "[]",
+	    .item = paging_group_keys,
+	    .help = "numbers whose caller is heard on the loudspeakers of several phones",
+	    .inert = true },
 
 	{ .path = "media.rtp_timeout",
 	    INT_KEY(S, media.rtp_timeout_s, 0, 86400, "300",

@@ -254,14 +254,18 @@ checkpoint_open_dialled(struct leg *leg, struct msg_leg_dial *m, void **hold)
 	if ((copy = mem_new(rec->a_len + 1)) == NULL)
 		return false;
 	memcpy(copy, ckpt_tail(sipd.ck_open, leg->open_slot), rec->a_len);
-	if (ipc_decode(&msg, &store, copy, rec->a_len, IPC_MINOR) != 0 ||
-	    msg.type != MSG_leg_dial) {
-		free(copy);
-		return false;
+	/* It may be an older sipd's, whose schema had fewer fields. */
+	for (int minor = IPC_MINOR; minor >= 0; minor--) {
+		if (ipc_decode(&msg, &store, copy, rec->a_len, (uint16_t)minor) != 0)
+			continue;
+		if (msg.type != MSG_leg_dial)
+			break;
+		*m = store.leg_dial;
+		*hold = copy;
+		return true;
 	}
-	*m = store.leg_dial;
-	*hold = copy;
-	return true;
+	free(copy);
+	return false;
 }
 
 void

@@ -7,6 +7,7 @@
 #include "sipd/checkpoint.h"
 #include "sipd/dialog.h"
 #include "sipd/gate.h"
+#include "sipd/identity.h"
 #include "sipd/invite.h"
 #include "sipd/leg.h"
 #include "sipd/message.h"
@@ -16,6 +17,7 @@
 #include "sipd/to_featured.h"
 
 #define HOLD_MS 5000
+#define MSG_leg_last 0x01ff /* all of sip.def begin with the leg */
 
 static void
 on_up(void *arg, struct ipc_peer *peer)
@@ -126,12 +128,11 @@ command(struct leg *leg, const struct ipc_msg *msg)
 		refuse(leg, msg->body);
 		break;
 	case MSG_leg_progress:
-		invite_in_progress(leg, ((const struct msg_leg_progress *)msg->body)->status,
-		    &((const struct msg_leg_progress *)msg->body)->sdp);
+		invite_in_progress(leg, msg->body);
 		break;
 	case MSG_leg_answer:
 		taken(leg);
-		invite_in_answer(leg, &((const struct msg_leg_answer *)msg->body)->sdp);
+		invite_in_answer(leg, msg->body);
 		break;
 	case MSG_leg_settled:
 		settled(leg);
@@ -161,6 +162,9 @@ command(struct leg *leg, const struct ipc_msg *msg)
 		break;
 	case MSG_leg_info:
 		send_info(leg, msg->body);
+		break;
+	case MSG_leg_party:
+		identity_changed(leg, msg->body);
 		break;
 	}
 }
@@ -225,7 +229,7 @@ on_message(void *arg, struct ipc_peer *peer, const struct ipc_msg *msg)
 	}
 	if (watch_command(peer, msg))
 		return;
-	if (msg->type < MSG_leg_offered || msg->type > MSG_sync_leg) {
+	if (msg->type < MSG_leg_offered || msg->type > MSG_leg_last) {
 		log_warning("message without a meaning here", kv_u("type", msg->type));
 		return;
 	}

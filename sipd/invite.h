@@ -15,8 +15,8 @@ int invite_check(const sip_t *sip);
 
 /* ---- incoming ---- */
 void invite_in_new(msg_t *msg, sip_t *sip);
-void invite_in_progress(struct leg *leg, uint16_t status, const struct ipc_view *sdp);
-void invite_in_answer(struct leg *leg, const struct ipc_view *sdp);
+void invite_in_progress(struct leg *leg, const struct msg_leg_progress *m);
+void invite_in_answer(struct leg *leg, const struct msg_leg_answer *m);
 void invite_in_challenge(struct leg *leg, const struct msg_leg_challenge *m);
 /* Sends the final answer; the caller says leg_drop() or leg_over(). */
 void invite_in_refuse(struct leg *leg, int status, const char *phrase, unsigned retry_after,

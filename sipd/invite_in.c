@@ -15,6 +15,7 @@
 #include "sipd/checkpoint.h"
 #include "sipd/dialog.h"
 #include "sipd/gate.h"
+#include "sipd/identity.h"
 #include "sipd/invite.h"
 #include "sipd/nat.h"
 #include "sipd/refer.h"
@@ -176,21 +177,26 @@ invite_in_give_up(struct leg *leg)
 }
 
 void
-invite_in_progress(struct leg *leg, uint16_t status, const struct ipc_view *sdp)
+invite_in_progress(struct leg *leg, const struct msg_leg_progress *m)
 {
+	char party[IDENTITY_PARTY_MAX];
+	uint16_t status = m->status;
 	sip_payload_t body[1];
 
 	if (leg->phase != PHASE_OFFERED || leg->irq == NULL || status <= 100 || status >= 200)
 		return;
 	sip_payload_init(body);
-	body->pl_data = (char *)(uintptr_t)sdp->p;
-	body->pl_len = sdp->len;
+	body->pl_data = (char *)(uintptr_t)m->sdp.p;
+	body->pl_len = m->sdp.len;
 	leg->last_status = status;
 	checkpoint_save(leg);
+	identity_of_party(party, sizeof(party), leg, m->party_user, m->party_name,
+	    m->party_headers);
 	/* Goes reliably by itself when the INVITE has Require: 100rel. */
 	nta_incoming_treply(leg->irq, status, NULL, SIPTAG_CONTACT_STR(leg->id_text.contact),
-	    SIPTAG_SERVER(sipd.server), TAG_IF(sdp->len > 0, SIPTAG_CONTENT_TYPE(sipd.sdp_type)),
-	    TAG_IF(sdp->len > 0, SIPTAG_PAYLOAD(body)), TAG_END());
+	    SIPTAG_SERVER(sipd.server), TAG_IF(party[0] != '\0', SIPTAG_HEADER_STR(party)),
+	    TAG_IF(m->sdp.len > 0, SIPTAG_CONTENT_TYPE(sipd.sdp_type)),
+	    TAG_IF(m->sdp.len > 0, SIPTAG_PAYLOAD(body)), TAG_END());
 }
 
 /* Our 2xx to the INVITE under way, first or again after a restart. */
@@ -206,6 +212,7 @@ send_answer(struct leg *leg, const struct ipc_view *sdp)
 	body->pl_len = sdp->len;
 	nta_incoming_treply(leg->irq, SIP_200_OK, SIPTAG_CONTACT_STR(leg->id_text.contact),
 	    SIPTAG_SERVER(sipd.server), SIPTAG_ALLOW(sipd.allow), SIPTAG_SUPPORTED(sipd.supported),
+	    TAG_IF(leg->party != NULL, SIPTAG_HEADER_STR(leg->party)),
 	    TAG_IF(expires != NULL, SIPTAG_SESSION_EXPIRES_STR(expires)),
 	    TAG_IF(expires != NULL && leg->far_timer && !leg->we_refresh,
 	        SIPTAG_REQUIRE_STR("timer")),
@@ -214,8 +221,10 @@ send_answer(struct leg *leg, const struct ipc_view *sdp)
 }
 
 void
-invite_in_answer(struct leg *leg, const struct ipc_view *sdp)
+invite_in_answer(struct leg *leg, const struct msg_leg_answer *m)
 {
+	char party[IDENTITY_PARTY_MAX];
+
 	if (leg->phase != PHASE_OFFERED || leg->irq == NULL)
 		return;
 	leg->phase = PHASE_ANSWERED;
@@ -223,8 +232,11 @@ invite_in_answer(struct leg *leg, const struct ipc_view *sdp)
 	if (sipd.setups > 0)
 		sipd.setups--;
 	sipd.count.responses[2]++;
-	checkpoint_open_answer(leg, sdp);
-	send_answer(leg, sdp);
+	identity_of_party(party, sizeof(party), leg, m->party_user, m->party_name,
+	    m->party_headers);
+	identity_keep(leg, party);
+	checkpoint_open_answer(leg, &m->sdp);
+	send_answer(leg, &m->sdp);
 	session_timer_start(leg);
 }
 

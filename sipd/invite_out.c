@@ -13,6 +13,7 @@
 #include "common/base/str.h"
 #include "sipd/checkpoint.h"
 #include "sipd/dialog.h"
+#include "sipd/identity.h"
 #include "sipd/invite.h"
 #include "sipd/nat.h"
 #include "sipd/session_timer.h"
@@ -39,25 +40,6 @@ print_uri(const struct leg *leg, char *out, size_t size, const char *user, const
 	url_escape(escaped, user, "\"<>@;?:/ \\");
 	str_format(out, size, "sip:%s%s%s", escaped, escaped[0] != '\0' ? "@" : "",
 	    domain[0] != '\0' ? domain : "anonymous.invalid");
-}
-
-static void
-print_name(char *out, size_t size, const char *name)
-{
-	size_t n = 0;
-
-	out[0] = '\0';
-	if (name[0] == '\0' || size < 8)
-		return;
-	out[n++] = '"';
-	for (; *name != '\0' && n + 5 < size; name++) {
-		if ((unsigned char)*name < 0x20 || *name == 0x7f)
-			continue;
-		if (*name == '"' || *name == '\\')
-			out[n++] = '\\';
-		out[n++] = *name;
-	}
-	memcpy(out + n, "\" ", 3);
 }
 
 /* An INVITE's strings. Returns 0, or the status to give up with. */
@@ -93,7 +75,7 @@ fill_ids(struct leg *leg, const struct msg_leg_dial *m)
 	nat_contact(contact, leg->bind, leg->transport);
 	id_text(tag, DIALOG_TAG_LEN);
 	id_text(call_id, CALL_ID_LEN);
-	print_name(name, sizeof(name), m->from_name);
+	identity_print_name(name, sizeof(name), m->from_name);
 	print_uri(leg, uri, sizeof(uri), m->from_user, m->from_domain);
 	str_format(text, sizeof(text), "%s<%s>;tag=%s", name, uri, tag);
 	free(id->next_hop);
@@ -118,7 +100,7 @@ static int on_response(struct leg *leg, nta_outgoing_t *orq, const sip_t *sip);
 static bool
 send_invite(struct leg *leg, const struct msg_leg_dial *m)
 {
-	char se[SESSION_TIMER_STR], min_se[16], uuid[64];
+	char se[SESSION_TIMER_STR], min_se[16], uuid[64], identity[IDENTITY_HEADERS_MAX];
 	const char *expires = session_timer_ask(leg, se);
 	su_home_t home[1] = { SU_HOME_INIT(home) };
 	sip_max_forwards_t mf[1];
@@ -130,6 +112,7 @@ send_invite(struct leg *leg, const struct msg_leg_dial *m)
 	sip_payload_init(body);
 	body->pl_data = (char *)(uintptr_t)m->sdp.p;
 	body->pl_len = m->sdp.len;
+	identity_of_dial(identity, sizeof(identity), m);
 	str_format(uuid, sizeof(uuid), "X-Warden-Call: %s", m->call_uuid);
 	str_format(min_se, sizeof(min_se), "%u", (unsigned)sipd.set.min_se);
 	/* sofia would make header fields of what a phone wrote behind a '?' (RFC 3261
@@ -145,6 +128,7 @@ send_invite(struct leg *leg, const struct msg_leg_dial *m)
 	    TAG_IF(expires != NULL, SIPTAG_SESSION_EXPIRES_STR(expires)),
 	    TAG_IF(expires != NULL, SIPTAG_MIN_SE_STR(min_se)),
 	    TAG_IF(m->call_uuid[0] != '\0', SIPTAG_HEADER_STR(uuid)),
+	    TAG_IF(identity[0] != '\0', SIPTAG_HEADER_STR(identity)),
 	    TAG_IF(m->sdp.len > 0, SIPTAG_CONTENT_TYPE(sipd.sdp_type)),
 	    TAG_IF(m->sdp.len > 0, SIPTAG_PAYLOAD(body)), TAG_END());
 	su_home_deinit(home);

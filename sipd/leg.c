@@ -115,6 +115,7 @@ leg_free(struct leg *leg)
 	blob_free(&leg->event);
 	blob_free(&leg->told);
 	refer_end(leg, SIP_481_NO_TRANSACTION);
+	free(leg->party);
 	free(leg->user_agent);
 	free(leg->gone);
 	free(leg);

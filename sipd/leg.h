@@ -116,6 +116,8 @@ struct leg {
 	 */
 	struct blob told;
 	uint16_t told_status;
+	char *party;       /* headers that tell the far end whom it talks to, NULL none */
+	bool party_due;    /* to be told as soon as the UPDATE under way is over */
 
 	/* Timer: the earliest of these (monotonic ms, 0 none). */
 	su_timer_t *timer;

@@ -306,6 +306,7 @@ send_offer(struct leg *leg)
 	    SIP_METHOD_INVITE, NULL, DIALOG_BIND(leg), NTATAG_BRANCH_KEY(leg->branch),
 	    SIPTAG_CONTACT_STR(leg->id_text.contact), SIPTAG_USER_AGENT(sipd.user_agent),
 	    SIPTAG_ALLOW(sipd.allow), SIPTAG_SUPPORTED(sipd.supported),
+	    TAG_IF(leg->party != NULL, SIPTAG_HEADER_STR(leg->party)),
 	    TAG_IF(expires != NULL, SIPTAG_SESSION_EXPIRES_STR(expires)),
 	    TAG_IF(expires != NULL, SIPTAG_MIN_SE_STR(min_se)),
 	    TAG_IF(leg->event.len > 0, SIPTAG_CONTENT_TYPE(sipd.sdp_type)),

@@ -141,18 +141,43 @@ on_response(struct leg *leg, nta_outgoing_t *orq, const sip_t *sip)
 		leg->far_update = false;
 		tell_refresh(leg);
 	} /* else: once more before it runs out */
+	if (leg->phase == PHASE_UP && leg->party_due)
+		session_timer_tell(leg);
 	leg->busy = false;
 	leg_reap(leg);
 	return 0;
 }
 
-void
-session_timer_refresh(struct leg *leg)
+static void
+update(struct leg *leg)
 {
 	char se[SESSION_TIMER_STR];
 	const char *expires = session_timer_ask(leg, se);
 
-	if (expires == NULL)
+	dialog_next_cseq(leg);
+	leg->refresh = nta_outgoing_tcreate(leg->dialog, on_response, leg, dialog_hop(leg),
+	    SIP_METHOD_UPDATE, NULL, DIALOG_BIND(leg), SIPTAG_CONTACT_STR(leg->id_text.contact),
+	    SIPTAG_USER_AGENT(sipd.user_agent), SIPTAG_SUPPORTED(sipd.supported),
+	    TAG_IF(leg->party != NULL, SIPTAG_HEADER_STR(leg->party)),
+	    TAG_IF(expires != NULL, SIPTAG_SESSION_EXPIRES_STR(expires)), TAG_END());
+}
+
+void
+session_timer_tell(struct leg *leg)
+{
+	leg->party_due = leg->refresh != NULL;
+	if (leg->refresh != NULL)
+		return;
+	if (leg->far_update)
+		update(leg);
+	else
+		tell_refresh(leg);
+}
+
+void
+session_timer_refresh(struct leg *leg)
+{
+	if (leg->session_s == 0)
 		return;
 	/* Until it has come to something: featured may be away, we may be killed, or the INVITE
 	 * under way be refused. */
@@ -164,9 +189,5 @@ session_timer_refresh(struct leg *leg)
 		tell_refresh(leg);
 		return;
 	}
-	dialog_next_cseq(leg);
-	leg->refresh = nta_outgoing_tcreate(leg->dialog, on_response, leg, dialog_hop(leg),
-	    SIP_METHOD_UPDATE, NULL, DIALOG_BIND(leg), SIPTAG_CONTACT_STR(leg->id_text.contact),
-	    SIPTAG_USER_AGENT(sipd.user_agent), SIPTAG_SUPPORTED(sipd.supported),
-	    SIPTAG_SESSION_EXPIRES_STR(expires), TAG_END());
+	update(leg);
 }

@@ -28,6 +28,9 @@ void session_timer_of_response(struct leg *leg, const sip_t *sip);
 /* From now on, for one interval. */
 void session_timer_start(struct leg *leg);
 
+/* leg->party has changed: told by UPDATE, or featured is asked for an offer to tell it with. */
+void session_timer_tell(struct leg *leg);
+
 /* It is time for our refresh: UPDATE, or featured is asked for an offer. */
 void session_timer_refresh(struct leg *leg);
 

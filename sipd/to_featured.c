@@ -8,6 +8,7 @@
 #include "common/base/str.h"
 #include "sipd/auth.h"
 #include "sipd/checkpoint.h"
+#include "sipd/identity.h"
 #include "sipd/invite.h"
 #include "sipd/nat.h"
 #include "sipd/refer.h"
@@ -93,6 +94,7 @@ offer(struct leg *leg, const sip_t *sip)
 		    : (uint8_t)sip->sip_max_forwards->mf_count;
 	m.replaces = refer_replaced(sip, &m.replaces_early);
 	auth_of_invite(&m, sip);
+	identity_of_request(&m, sip);
 	if (invite_sdp(&m.sdp, sip) != 0)
 		m.sdp = nothing;
 	ipc_send(sipd.peer, MSG_leg_offered, &m);
@@ -147,6 +149,17 @@ tell_acked(struct leg *leg)
 		ipc_send(sipd.peer, MSG_leg_acked, &m);
 }
 
+static void
+redirect_user(char *dst, size_t size, const char *uri)
+{
+	su_home_t home[1] = { SU_HOME_INIT(home) };
+	url_t *url = uri[0] != '\0' ? url_make(home, uri) : NULL;
+
+	if (url != NULL)
+		user_of(dst, size, url);
+	su_home_deinit(home);
+}
+
 void
 tell_gone(struct leg *leg)
 {
@@ -160,6 +173,7 @@ tell_gone(struct leg *leg)
 	m.q850_cause = leg->gone->q850;
 	str_copy(m.reason, sizeof(m.reason), leg->gone->reason);
 	str_copy(m.redirect_uri, sizeof(m.redirect_uri), leg->gone->redirect);
+	redirect_user(m.redirect_user, sizeof(m.redirect_user), leg->gone->redirect);
 	ipc_send(sipd.peer, MSG_leg_gone, &m);
 }
 

@@ -29,6 +29,13 @@ enum sip_leg_state {
 	SIP_LEG_GONE = 5,	/* over, but leg_forget has not come */
 };
 
+/* Which headers tell who is at the other end; bits. */
+enum sip_party_headers {
+	SIP_PARTY_NONE = 0,
+	SIP_PARTY_PAI = 1,	/* P-Asserted-Identity */
+	SIP_PARTY_RPID = 2,	/* Remote-Party-ID */
+};
+
 /* Who ended a leg, and how. */
 enum leg_end {
 	LEG_END_REMOTE = 1,	/* its far end: BYE, CANCEL or a refusal */

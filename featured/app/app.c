@@ -28,6 +28,18 @@ app_by_id(uint8_t id)
 		return &app_retrieve;
 	case APP_PICKUP:
 		return &app_pickup;
+	case APP_FORWARD:
+		return &app_forward;
+	case APP_SETTING:
+		return &app_setting;
+	case APP_FIND_ME:
+		return &app_find_me;
+	case APP_GROUP:
+		return &app_group;
+	case APP_INTERCOM:
+		return &app_intercom;
+	case APP_PAGE:
+		return NULL;
 	}
 	return NULL;
 }

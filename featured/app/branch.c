@@ -9,20 +9,27 @@ branch_start(struct core *core, struct call *call, const char *user, uint16_t ri
 	struct core_contact contacts[CORE_CONTACTS_MAX];
 	size_t n = core->env.contacts(core->env.arg, user, contacts, CORE_CONTACTS_MAX), made = 0;
 	struct leg *legs[CORE_CONTACTS_MAX];
+	uint64_t guard;
 
 	trace_add(core, call, "route", "contacts", "%s: %zu", user, n);
 	for (size_t i = 0; i < n; i++) {
 		legs[made] = leg_new(core, call, 0, false);
 		if (legs[made] == NULL)
 			break;
-		str_copy(legs[made]->r.user, sizeof(legs[made]->r.user), user);
+		leg_set_user(core, legs[made], user);
 		made++;
 	}
 	/* All of them exist before the first can fail. */
-	for (size_t i = 0; i < made; i++)
+	for (size_t i = 0; i < made; i++) {
 		leg_dial(core, legs[i], &contacts[i], ring_s, like, late);
-	if (made > 0)
-		call_timer(core, call, TIMER_RING, (uint64_t)ring_s * 1000 + 5000);
+		if (legs[i]->dial != NULL)
+			legs[i]->dial->auto_answer = call->r.app == APP_INTERCOM ||
+			    call->r.app == APP_PAGE;
+	}
+	/* Of several who ring at once the guard is for the longest. */
+	guard = (uint64_t)ring_s * 1000 + 5000;
+	if (made > 0 && call->r.due[TIMER_RING] < core->mono_ms + guard)
+		call_timer(core, call, TIMER_RING, guard);
 	return made;
 }
 
@@ -99,7 +106,7 @@ branch_give_up(struct core *core, struct call *call)
 
 	if (status == 0)
 		call_app_done(core, call, OUTCOME_UNREGISTERED, 480, 20);
-	else if (status == 486 || status == 600)
+	else if (status == 486 || status == 600 || status == 603)
 		call_app_done(core, call, OUTCOME_BUSY, status, q850);
 	else if (status == 408 || status == 487)
 		call_app_done(core, call, OUTCOME_NOANSWER, 480, 19);

@@ -4,22 +4,62 @@
  * until one of the two hangs up. The caller may have no answer yet (an INVITE) or be up already (a
  * call that the API started): then it hears a ring-back tone from us.
  */
+#include <string.h>
+
 #include "featured/app/app.h"
 #include "featured/app/branch.h"
+#include "featured/app/dial.h"
+#include "featured/call/party.h"
 #include "featured/call/session.h"
+#include "featured/reg/userstate.h"
+#include "featured/settings.h"
 
 #define RINGBACK "tone:ringback"
 
-static void
-dial_start(struct core *core, struct call *call, const struct plan_step *step)
+bool
+dial_user(struct core *core, struct call *call, const char *user, uint16_t ring_s)
 {
 	const struct leg *caller = call_caller(core, call);
 	/* A caller whose offer was late has no codec yet. */
 	const struct leg *like = caller != NULL && (leg_is_up(caller) || !caller->r.late) ? caller
 	                                                                                  : NULL;
 
-	if (branch_start(core, call, step->target, step->seconds, like, false) == 0 &&
-	    !call->r.ending)
+	return branch_start(core, call, user, ring_s, like, false) > 0;
+}
+
+bool
+dial_is_busy(const struct core *core, const struct call *call, const char *user)
+{
+	const struct extension *ext = settings_extension(core->settings, user);
+	int64_t max = userstates_get(core->users, user)->no_call_waiting ? 1
+	    : ext != NULL                                                ? ext->max_calls
+	                                                                 : 0;
+
+	return max > 0 && user_calls(core, user, call) >= (size_t)max;
+}
+
+static void
+dial_start(struct core *core, struct call *call, const struct plan_step *step)
+{
+	if (dial_is_busy(core, call, step->target)) {
+		trace_add(core, call, "app", "busy", "%s has as many calls as it may", step->target);
+		call_app_done(core, call, OUTCOME_BUSY, 486, 17);
+		return;
+	}
+	if (!dial_user(core, call, step->target, step->seconds) && !call->r.ending)
+		branch_give_up(core, call);
+}
+
+/* Somebody's loudspeaker is not to be heard in another call of theirs. */
+static void
+intercom_start(struct core *core, struct call *call, const struct plan_step *step)
+{
+	if (userstates_get(core->users, step->target)->dnd ||
+	    user_calls(core, step->target, call) > 0) {
+		call_app_done(core, call, OUTCOME_BUSY, 486, 17);
+		return;
+	}
+	if (!dial_user(core, call, step->target, step->seconds) && !call->r.ending)
 		branch_give_up(core, call);
 }
 
@@ -73,6 +113,8 @@ answered(struct core *core, struct call *call, struct leg *leg, const struct leg
 		leg_answer(core, caller, leg);
 		return;
 	}
+	if (call->r.shown_from[0] != '\0' || call->r.diverted_n > 0)
+		party_changed(core, caller);
 	/* The caller is owed no SDP that would prove that mediad has this answer. */
 	session_want(core, leg, WANT_MARK, leg->r.like);
 }
@@ -93,14 +135,21 @@ gone(struct core *core, struct call *call, const struct leg *leg, const struct l
 			call_end(core, call, 480, q850, CDR_SIDE_CALLEE, NULL);
 		return;
 	}
-	branch_failed(call, arg);
-	if (arg->status >= 600) /* RFC 3261 16.7: it speaks for all of them */
+	/* The phone's own forwarding (RFC 3261 section 21.3): it speaks for the extension. */
+	if (call->r.app == APP_DIAL && arg->status / 100 == 3 && arg->redirect != NULL &&
+	    arg->redirect[0] != '\0' && strcmp(leg->r.user, call->r.target) == 0) {
 		branch_cancel(core, call, leg, 16);
-	if (!branch_waiting(call))
+		call_divert(core, call, arg->redirect, DIVERT_PHONE);
+		return;
+	}
+	branch_failed(call, arg);
+	if (arg->status >= 600 && call->r.app == APP_DIAL) /* RFC 3261 16.7: it speaks for all */
+		branch_cancel(core, call, leg, 16);
+	if (!branch_waiting(call) && !rounds_next(core, call) && !call->r.ending)
 		branch_give_up(core, call);
 }
 
-static void
+void
 dial_leg_event(struct core *core, struct call *call, struct leg *leg, enum call_leg_event event,
     const struct leg_arg *arg)
 {
@@ -127,16 +176,24 @@ dial_leg_event(struct core *core, struct call *call, struct leg *leg, enum call_
 	}
 }
 
-static void
+void
 dial_timer(struct core *core, struct call *call, enum call_timer kind)
 {
 	if (kind != TIMER_RING || call->r.u.dial.bridged)
 		return;
 	trace_add(core, call, "timer", "no-answer", "%s", "");
-	branch_cancel(core, call, NULL, 19);
+	branch_cancel(core, call, call_caller(core, call), 19);
 	call->r.u.dial.best = 408;
-	branch_give_up(core, call);
+	if (!rounds_next(core, call) && !call->r.ending)
+		branch_give_up(core, call);
 }
+
+const struct app app_intercom = {
+	.name = "intercom",
+	.start = intercom_start,
+	.leg_event = dial_leg_event,
+	.timer = dial_timer,
+};
 
 const struct app app_dial = {
 	.name = "dial",

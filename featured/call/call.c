@@ -12,6 +12,7 @@
 #include "featured/call/consult.h"
 #include "featured/call/join.h"
 #include "featured/call/session.h"
+#include "featured/reg/userstate.h"
 #include "featured/route/dialplan.h"
 #include "featured/settings.h"
 
@@ -100,25 +101,108 @@ call_set_state(struct core *core, struct call *call, enum call_state state)
  * The plan.
  */
 
-void
-call_route(struct core *core, struct call *call)
+/* The question that the dialplan is asked for this call; to may be where it is forwarded to. */
+static struct route_ask
+question(struct core *core, const struct call *call, const char *to)
 {
-	struct buf text = BUF_INIT(1024);
-	struct route_ask ask = {
+	return (struct route_ask){
 		.settings = core->settings,
 		.from = call->r.from,
-		.to = call->r.to,
+		.to = to,
+		.anonymous = call->r.withheld != 0,
+		.users = core->users,
 		.patterns = &core->patterns,
 		.bucket = &core->bucket,
 	};
-	char why[96];
+}
+
+static void
+route(struct core *core, struct call *call, const struct route_ask *ask)
+{
+	struct buf text = BUF_INIT(1024);
+	char why[96], called[65] = "";
 
 	memset(&call->r.plan, 0, sizeof(call->r.plan));
-	dialplan_route(&ask, &call->r.plan, why, sizeof(why));
+	dialplan_route(ask, &call->r.plan, called, why, sizeof(why));
 	plan_print(&call->r.plan, &text);
 	trace_add(core, call, "route", "plan", "%s: %s", why, text.data != NULL ? text.data : "");
 	buf_free(&text);
+	str_copy(call->r.target, sizeof(call->r.target), called[0] != '\0' ? called : ask->to);
+	if (settings_extension(core->settings, call->r.target) != NULL)
+		userstates_called(core->users, call->r.target,
+		    call->r.withheld ? "" : call->r.from);
+	if (!ask->forwarded && called[0] != '\0') {
+		/* What a speed dial or a redial stands for is what was called. */
+		str_copy(call->r.to, sizeof(call->r.to), called);
+		if (settings_extension(core->settings, call->r.from) != NULL)
+			userstates_dialled(core->users, call->r.from, called);
+	}
 	call_dirty(core, call);
+}
+
+void
+call_route(struct core *core, struct call *call)
+{
+	struct route_ask ask = question(core, call, call->r.to);
+
+	route(core, call, &ask);
+}
+
+bool
+call_reachable(struct core *core, const struct call *call, const char *to)
+{
+	struct route_ask ask = question(core, call, to);
+
+	ask.forwarded = true;
+	return dialplan_reachable(&ask);
+}
+
+/* Has the call been there already? */
+static bool
+been_at(const struct call *call, const char *number)
+{
+	if (strcmp(call->r.target, number) == 0)
+		return true;
+	for (uint8_t i = 0; i < call->r.diverted_n && i < CALL_DIVERTS_MAX; i++)
+		if (strcmp(call->r.diverted[i].number, number) == 0)
+			return true;
+	return false;
+}
+
+void
+call_divert(struct core *core, struct call *call, const char *to, enum divert_reason reason)
+{
+	struct route_ask ask = question(core, call, to);
+	struct leg *caller = call_caller(core, call);
+	struct divert *d;
+
+	trace_add(core, call, "app", "divert", "from %s to %s: %s", call->r.target, to,
+	    divert_reason_name((uint8_t)reason));
+	call_timer(core, call, TIMER_APP, 0);
+	call_timer(core, call, TIMER_RING, 0);
+	if (been_at(call, to)) {
+		call_end(core, call, 482, 25, CDR_SIDE_SYSTEM, "forwarded in a circle");
+		return;
+	}
+	if (call->r.hops >= CALL_DIVERTS_MAX || call->r.max_forwards == 0) {
+		call_end(core, call, 483, 25, CDR_SIDE_SYSTEM, "forwarded too often");
+		return;
+	}
+	call->r.hops++;
+	call->r.max_forwards--;
+	if (call->r.diverted_n < CALL_DIVERTS_MAX) {
+		d = &call->r.diverted[call->r.diverted_n++];
+		str_copy(d->number, sizeof(d->number), call->r.target);
+		d->reason = (uint8_t)reason;
+	}
+	if (caller != NULL && !leg_is_up(caller))
+		leg_progress(core, caller, 181, false, NULL);
+	call->r.callee = 0;
+	ask.forwarded = true;
+	ask.rights = call->r.diverted_n > 0 ? call->r.diverted[call->r.diverted_n - 1].number
+	                                    : NULL;
+	route(core, call, &ask);
+	call_step(core, call, 0);
 }
 
 void
@@ -217,6 +301,20 @@ call_check_hold(struct core *core, struct call *call)
  * The end.
  */
 
+/* For groups that ring first who has been free longest. */
+static void
+note_parties(struct core *core, const struct call *call)
+{
+	const struct leg *callee = call->r.callee != 0 ? leg_find(core, call->r.callee) : NULL;
+
+	if (call->r.answer_ms == 0)
+		return;
+	if (settings_extension(core->settings, call->r.from) != NULL)
+		userstates_ended(core->users, call->r.from, core->real_ms);
+	if (callee != NULL && settings_extension(core->settings, callee->r.user) != NULL)
+		userstates_ended(core->users, callee->r.user, core->real_ms);
+}
+
 static enum cdr_disposition
 disposition(const struct call *call, uint16_t status, uint8_t q850, enum cdr_side by)
 {
@@ -288,6 +386,7 @@ call_end(struct core *core, struct call *call, uint16_t status, uint8_t q850, en
 	if (q850 == 0)
 		q850 = cdr_q850_of_status(status);
 	call->r.end_ms = core->real_ms;
+	note_parties(core, call);
 	call->r.status = call->r.answer_ms != 0 ? 200 : status;
 	call->r.q850 = q850;
 	call->r.hangup_by = by;

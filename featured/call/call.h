@@ -16,6 +16,14 @@ struct leg *call_caller(const struct core *core, const struct call *call); /* NU
 
 /* Routes r.to for r.from and starts the plan. */
 void call_route(struct core *core, struct call *call);
+/* Would the call, forwarded to that number, find somebody? */
+bool call_reachable(struct core *core, const struct call *call, const char *to);
+/*
+ * The call goes on to another number: a new plan, whose first step starts. A circle ends it with 482,
+ * too many forwards with 483. Ends what the app at work was: nothing of it may be touched afterwards.
+ * Its early legs must be ended before.
+ */
+void call_divert(struct core *core, struct call *call, const char *to, enum divert_reason reason);
 /* Starts the plan's step. */
 void call_step(struct core *core, struct call *call, uint8_t step);
 /* From an app: it is done. The plan's next step starts; without one the call ends with that status.

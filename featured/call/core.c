@@ -54,6 +54,7 @@ core_free(struct core **pcore)
 	HASH_ITER(hh, core->legs, leg, ltmp)
 	{
 		HASH_DEL(core->legs, leg);
+		leg_forget_user(core, leg);
 		free(leg->sdp);
 		free(leg->dial);
 		free(leg);
@@ -75,6 +76,12 @@ void
 core_set_settings(struct core *core, const struct settings *settings)
 {
 	core->settings = settings;
+}
+
+void
+core_set_users(struct core *core, struct userstates *users)
+{
+	core->users = users;
 }
 
 void

@@ -24,6 +24,7 @@
 
 struct core;
 struct settings;
+struct userstates;
 
 #define CORE_CONTACTS_MAX 10
 
@@ -87,6 +88,8 @@ int core_new(struct core **out, const char *dir, const struct settings *settings
     const struct core_env *env, uint64_t mono_ms, uint64_t real_ms);
 void core_free(struct core **core); /* leaves the checkpoint for the next start */
 void core_set_settings(struct core *core, const struct settings *settings);
+/* What users have set by codes and over the API; read and changed. NULL: there is no such thing. */
+void core_set_users(struct core *core, struct userstates *users);
 
 /* A turn. mono_ms: monotonic clock, for timers; real_ms: Unix time, for records. */
 void core_begin(struct core *core, uint64_t mono_ms, uint64_t real_ms);

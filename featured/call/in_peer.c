@@ -42,7 +42,8 @@ gone(struct core *core, const struct msg_leg_gone *m)
 		        .cause = m->cause,
 		        .q850 = m->q850_cause,
 		        .at_ms = m->at_ms,
-		        .reason = m->reason });
+		        .reason = m->reason,
+		        .redirect = m->redirect_user });
 }
 
 static void

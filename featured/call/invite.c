@@ -101,14 +101,17 @@ make_call(struct core *core, const struct msg_leg_offered *m, const char *identi
 	call->r.start_ms = m->at_ms != 0 ? m->at_ms : core->real_ms;
 	call->r.max_forwards = m->max_forwards > 0 ? m->max_forwards - 1 : 69;
 	str_copy(call->r.from, sizeof(call->r.from), identity);
+	/* A phone cannot take a colleague's name. */
 	str_copy(call->r.from_name, sizeof(call->r.from_name),
-	    m->from_name[0] != '\0' ? m->from_name
-	        : ext != NULL       ? ext->name
-	                            : "");
+	    ext != NULL ? ext->name : m->from_name);
+	call->r.withheld = m->withheld;
+	call->r.hops = m->diversions;
+	str_copy(call->r.diversion, sizeof(call->r.diversion), m->diversion);
+	str_copy(call->r.history, sizeof(call->r.history), m->history);
 	str_copy(call->r.to, sizeof(call->r.to), m->to_user);
 	str_copy(call->r.user_agent, sizeof(call->r.user_agent), m->user_agent);
 	str_copy(call->r.sip_call_id, sizeof(call->r.sip_call_id), m->sip_call_id);
-	str_copy(leg->r.user, sizeof(leg->r.user), identity);
+	leg_set_user(core, leg, identity);
 	str_copy(leg->r.far, sizeof(leg->r.far), m->source);
 	leg->r.late = m->sdp.len == 0;
 	trace_add(core, call, "sip", "offered", "leg=%016llx from=%s to=%s source=%s agent=%s%s",

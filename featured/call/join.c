@@ -3,6 +3,7 @@
  * the apps park and pickup do. */
 #include "featured/call/join.h"
 
+#include "featured/call/party.h"
 #include "featured/call/session.h"
 
 void
@@ -56,6 +57,8 @@ bridge_up(struct core *core, struct call *call, struct leg *caller, struct leg *
 	    leg->r.state != LEG_CLOSING)
 		leg_hangup(core, leg, 26);
 	connect_two(core, caller, callee);
+	party_changed(core, caller);
+	party_changed(core, callee);
 	if (callee->r.state == LEG_OFFERED)
 		leg_answer(core, callee, caller->r.late && !leg_is_up(caller) ? NULL : caller);
 	if (caller->r.state == LEG_OFFERED)

@@ -127,6 +127,7 @@ leg_free(struct core *core, struct leg *leg)
 {
 	HASH_DEL(core->legs, leg);
 	TAILQ_REMOVE(&leg->call->legs, leg, next);
+	leg_forget_user(core, leg);
 	store_forget_leg(core, leg);
 	session_drop_copy(leg);
 	free(leg->dial);

@@ -18,6 +18,7 @@ struct leg_arg {
 	uint32_t serial;
 	uint64_t at_ms;
 	const char *reason;
+	const char *redirect; /* gone by a 3xx: the user that it names, "" none; may be NULL */
 	const char *user_agent;
 	struct ipc_view sdp;
 };
@@ -28,6 +29,15 @@ struct leg *leg_new(struct core *core, struct call *call, uint64_t id, bool inco
 /* Only from call_free(): nobody may be told any more. */
 void leg_free(struct core *core, struct leg *leg);
 struct leg *leg_find(const struct core *core, uint64_t id);
+
+/*
+ * Who is at the leg's other end: an extension, or what was dialled. busy.c keeps count by it, so r.user
+ * is set by this alone.
+ */
+void leg_set_user(struct core *core, struct leg *leg, const char *user);
+void leg_forget_user(struct core *core, struct leg *leg); /* from leg_free() */
+/* In how many live calls other than but (may be NULL) user has a leg; counts no further than 16. */
+size_t user_calls(const struct core *core, const char *user, const struct call *but);
 
 /* The one place where a leg's state changes. arg may be NULL. */
 void leg_event(struct core *core, struct leg *leg, enum leg_event event, const struct leg_arg *arg);

@@ -11,6 +11,7 @@
 #include "common/base/mem.h"
 #include "common/ipc/msg.h"
 #include "featured/call/call.h"
+#include "featured/call/party.h"
 #include "featured/call/session.h"
 #include "featured/settings.h"
 
@@ -52,6 +53,35 @@ do_offer_again(struct core *core, struct leg *leg, const struct leg_arg *arg)
 	session_replay(core, leg->call);
 }
 
+static void
+say_progress(struct core *core, struct leg *leg, uint16_t status, struct ipc_view sdp)
+{
+	struct msg_leg_progress m = { .leg = leg->r.id, .status = status, .sdp = sdp };
+	struct party party;
+
+	if (status != 181 && party_of(core, leg, &party)) {
+		str_copy(m.party_user, sizeof(m.party_user), party.user);
+		str_copy(m.party_name, sizeof(m.party_name), party.name);
+		m.party_headers = party.headers;
+	}
+	core_to_sipd(core, leg, MSG_leg_progress, &m);
+}
+
+static void
+say_answer(struct core *core, struct leg *leg, struct ipc_view sdp)
+{
+	struct msg_leg_answer m = { .leg = leg->r.id, .sdp = sdp };
+	struct party party;
+
+	if (party_of(core, leg, &party)) {
+		str_copy(m.party_user, sizeof(m.party_user), party.user);
+		str_copy(m.party_name, sizeof(m.party_name), party.name);
+		str_copy(leg->party_told, sizeof(leg->party_told), party.user);
+		m.party_headers = party.headers;
+	}
+	core_to_sipd(core, leg, MSG_leg_answer, &m);
+}
+
 void
 do_send_progress(struct core *core, struct leg *leg, const struct leg_arg *arg)
 {
@@ -59,7 +89,7 @@ do_send_progress(struct core *core, struct leg *leg, const struct leg_arg *arg)
 	if (arg->kind || leg->r.progress == arg->status)
 		return;
 	leg->r.progress = arg->status;
-	TELL(core, leg, leg_progress, .status = arg->status);
+	say_progress(core, leg, arg->status, (struct ipc_view){ .p = NULL, .len = 0 });
 }
 
 void
@@ -77,7 +107,7 @@ do_send_early(struct core *core, struct leg *leg, const struct leg_arg *arg)
 	leg->r.progress = leg->r.want_status;
 	leg->r.early_sent = 1;
 	leg->r.oa = OA_STABLE;
-	TELL(core, leg, leg_progress, .status = leg->r.want_status, .sdp = arg->sdp);
+	say_progress(core, leg, leg->r.want_status, arg->sdp);
 }
 
 void
@@ -95,7 +125,7 @@ do_send_answer(struct core *core, struct leg *leg, const struct leg_arg *arg)
 	leg->r.status = 200;
 	leg->r.answered_ms = core->real_ms;
 	trace_add(core, leg->call, "sip", "answer", "leg=%016llx", (unsigned long long)leg->r.id);
-	TELL(core, leg, leg_answer, .sdp = arg->sdp);
+	say_answer(core, leg, arg->sdp);
 	call_leg_event(core, leg, CALL_LEG_UP, arg);
 }
 
@@ -148,21 +178,13 @@ do_send_dial(struct core *core, struct leg *leg, const struct leg_arg *arg)
 	str_copy(m.route, sizeof(m.route), leg->dial->contact.route);
 	str_copy(m.path, sizeof(m.path), leg->dial->contact.path);
 	m.transport = leg->dial->contact.transport;
-	/* A leg that the API rings to become the caller sees whom it will talk to. */
-	str_copy(m.from_user, sizeof(m.from_user),
-	    leg->r.late                      ? call->to
-	        : call->shown_from[0] != '\0' ? call->shown_from
-	                                     : call->from);
-	str_copy(m.from_name, sizeof(m.from_name),
-	    leg->r.late                      ? ""
-	        : call->shown_from[0] != '\0' ? call->shown_name
-	                                     : call->from_name);
-	str_copy(m.from_domain, sizeof(m.from_domain), core->settings->server.domain);
+	party_dial(core, leg, &m);
 	str_copy(m.to_user, sizeof(m.to_user), leg->r.user);
 	str_copy(m.to_domain, sizeof(m.to_domain), core->settings->server.domain);
 	uuid_print(&call->id, m.call_uuid);
 	m.max_forwards = call->max_forwards;
 	m.ring_s = leg->dial->ring_s;
+	m.auto_answer = leg->dial->auto_answer;
 	m.sdp = arg->sdp;
 	trace_add(core, leg->call, "sip", "dial", "leg=%016llx to=%s uri=%s",
 	    (unsigned long long)leg->r.id, leg->r.user, m.request_uri);
@@ -292,7 +314,7 @@ do_take_sdp(struct core *core, struct leg *leg, const struct leg_arg *arg)
 		TELL(core, leg, leg_reinvite, .sdp = arg->sdp);
 		break;
 	case WANT_ANSWER: /* the 200 was lost with sipd: again */
-		TELL(core, leg, leg_answer, .sdp = arg->sdp);
+		say_answer(core, leg, arg->sdp);
 		break;
 	case WANT_NONE:
 	case WANT_DIAL:

@@ -116,6 +116,7 @@ struct dial_rec {
 	uint64_t leg;
 	struct core_contact contact;
 	uint16_t ring_s;
+	uint8_t auto_answer; /* the phone is asked to answer by itself */
 };
 
 enum call_timer {
@@ -161,6 +162,8 @@ union app_state {
 		uint8_t bridged;
 		uint8_t best_q850;
 		uint8_t no_answer; /* ring time is over */
+		uint8_t rounds;    /* find-me and groups: how many were rung */
+		uint64_t tried;    /* the members that were, by their place in the list */
 	} dial;
 	struct {
 		uint64_t hearer; /* the parker who is told the slot, 0 none */
@@ -180,7 +183,19 @@ union app_state {
 		uint32_t play;
 		uint8_t playing;
 	} announce;
+	struct {
+		uint32_t play;
+		char prompt[52];
+	} setting;
 	uint8_t room[64];
+};
+
+#define CALL_DIVERTS_MAX 5
+
+/* One that the call was for before it went on to somebody else. */
+struct divert {
+	char number[65];
+	uint8_t reason; /* enum divert_reason */
 };
 
 struct call_rec {
@@ -210,7 +225,7 @@ struct call_rec {
 	char user_agent[129];
 	char sip_call_id[256];
 	char cause[64];
-	struct plan plan;
+	struct plan_v1 plan_v1; /* of a record that the first version wrote */
 	union app_state u;
 	/* since version 2 */
 	uint64_t joining;      /* a leg that came from another call in the turn of the last writing
@@ -222,6 +237,14 @@ struct call_rec {
 	char parker[65];       /* who parked it, or transferred it last */
 	char shown_from[65];   /* whom those who are rung see as the caller after a transfer */
 	char shown_name[129];
+	struct plan plan;
+	char target[65];       /* who is called at the moment */
+	uint8_t hops;          /* times that the call was forwarded, before it came to us too */
+	uint8_t withheld;      /* the caller does not want to be known */
+	uint8_t diverted_n;    /* of diverted; the later ones are the last */
+	struct divert diverted[CALL_DIVERTS_MAX];
+	char diversion[256];   /* Diversion and History-Info as they came, "" none */
+	char history[256];
 };
 _Static_assert(sizeof(union app_state) == 64, "what follows u would move");
 
@@ -263,6 +286,9 @@ struct leg {
 	char keys[8]; /* pressed of late, for incall.c */
 	uint8_t keys_n;
 	uint64_t keys_ms;
+	char party_told[65]; /* whom its phone shows; after a restart not known */
+	struct user_calls *of_user; /* busy.c */
+	TAILQ_ENTRY(leg) next_of_user;
 	uint8_t sip_state; /* as sync_leg named it */
 	uint16_t sip_status;
 };
@@ -354,6 +380,8 @@ struct core {
 	size_t strays_n;
 	struct refusal refusals[CORE_REFUSALS];
 	size_t refusals_next;
+	struct userstates *users; /* what users have set; NULL: nothing is */
+	struct user_calls *by_user;
 	uint32_t announcing; /* calls that hear an announcement */
 	uint32_t live;       /* calls that are not ending */
 	struct core_stats stats;

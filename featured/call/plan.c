@@ -32,6 +32,18 @@ app_name(uint8_t app)
 		return "retrieve";
 	case APP_PICKUP:
 		return "pickup";
+	case APP_FORWARD:
+		return "forward";
+	case APP_SETTING:
+		return "setting";
+	case APP_FIND_ME:
+		return "find-me";
+	case APP_GROUP:
+		return "group";
+	case APP_INTERCOM:
+		return "intercom";
+	case APP_PAGE:
+		return "page";
 	}
 	return "unknown";
 }
@@ -54,6 +66,29 @@ outcome_name(enum outcome outcome)
 		break;
 	}
 	return "?";
+}
+
+const char *
+divert_reason_name(uint8_t reason)
+{
+	switch ((enum divert_reason)reason) {
+	case DIVERT_NONE:
+		break;
+	case DIVERT_ALL:
+		return "unconditional";
+	case DIVERT_BUSY:
+		return "user-busy";
+	case DIVERT_NOANSWER:
+	case DIVERT_GROUP:
+		return "no-answer";
+	case DIVERT_UNREGISTERED:
+		return "unavailable";
+	case DIVERT_DND:
+		return "do-not-disturb";
+	case DIVERT_PHONE:
+		return "deflection";
+	}
+	return "unknown";
 }
 
 struct plan_step *
@@ -82,7 +117,9 @@ plan_print(const struct plan *plan, struct buf *out)
 			buf_fmt(out, " %s", s->target);
 		if (s->seconds != 0)
 			buf_fmt(out, " %us", s->seconds);
-		if (s->status != 0)
+		if (s->app == APP_FORWARD)
+			buf_fmt(out, " %s", divert_reason_name((uint8_t)s->status));
+		else if (s->status != 0)
 			buf_fmt(out, " %u", s->status);
 	}
 }

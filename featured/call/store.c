@@ -134,6 +134,14 @@ load_counts(struct core *core)
 	core->stats.shed_calls = rec->shed;
 }
 
+/* A record of the first version has its plan in another place. */
+static void
+plan_of_v1(struct plan *plan, const struct plan_v1 *old)
+{
+	plan->n = old->n;
+	memcpy(plan->steps, old->steps, sizeof(old->steps));
+}
+
 static void
 load_calls(struct core *core)
 {
@@ -151,6 +159,8 @@ load_calls(struct core *core)
 		}
 		call = mem_must(sizeof(*call));
 		call->r = *rec;
+		if (call->r.plan.n == 0 && call->r.plan_v1.n <= PLAN_STEPS_V1)
+			plan_of_v1(&call->r.plan, &call->r.plan_v1);
 		call->slot = s;
 		call->heap = CORE_NO_HEAP;
 		TAILQ_INIT(&call->legs);
@@ -191,6 +201,7 @@ load_legs(struct core *core)
 		        !leg->r.taken && !leg->r.late);
 		TAILQ_INSERT_TAIL(&call->legs, leg, next);
 		HASH_ADD(hh, core->legs, r.id, sizeof(leg->r.id), leg);
+		leg_set_user(core, leg, leg->r.user);
 	}
 }
 

@@ -102,13 +102,14 @@ transfer_retarget(struct core *core, struct call *call, struct leg *stays, struc
 		.from = by->r.user,
 		.to = to,
 		.transfer = true,
+		.users = core->users,
 		.patterns = &core->patterns,
 		.bucket = &core->bucket,
 	};
 	uint16_t status;
-	char why[96];
+	char why[96], called[65];
 
-	dialplan_route(&ask, &plan, why, sizeof(why));
+	dialplan_route(&ask, &plan, called, why, sizeof(why));
 	status = plan_refused(core, &plan);
 	trace_add(core, call, "app", "transfer", "by=%s to=%s %s%s", by->r.user, to, why,
 	    status != 0 ? ", refused" : "");
@@ -120,6 +121,8 @@ transfer_retarget(struct core *core, struct call *call, struct leg *stays, struc
 	session_part(core, stays);
 	becomes_caller(core, call, stays, by);
 	call->r.plan = plan;
+	str_copy(call->r.target, sizeof(call->r.target), called[0] != '\0' ? called : to);
+	call->r.diverted_n = 0; /* it is for somebody else now */
 	call_step(core, call, 0);
 	if (!park_tells(core, call, by))
 		transfer_release(core, by);
@@ -155,6 +158,9 @@ take_ringing(struct core *core, struct call *call, struct leg *stays, struct cal
 	call->r.u = old->r.u;
 	call->r.plan = old->r.plan;
 	call->r.step = old->r.step;
+	str_copy(call->r.target, sizeof(call->r.target), old->r.target);
+	call->r.diverted_n = old->r.diverted_n;
+	memcpy(call->r.diverted, old->r.diverted, sizeof(call->r.diverted));
 	add_recall(core, &call->r.plan, out->r.user);
 	becomes_caller(core, call, stays, out);
 	call->r.callee = old->r.callee;
@@ -182,7 +188,7 @@ far_of(const struct core *core, const struct call *old, const struct leg *out)
 	struct leg *far;
 
 	if (id == 0 && (old->r.app == APP_BRIDGE ||
-	                   (old->r.app == APP_DIAL && old->r.u.dial.bridged)))
+	                   (app_dials(old->r.app) && old->r.u.dial.bridged)))
 		id = out->r.id == old->r.caller ? old->r.callee : old->r.caller;
 	far = id != 0 ? leg_find(core, id) : NULL;
 	return far != NULL && far->call == old && leg_is_up(far) ? far : NULL;
@@ -191,7 +197,7 @@ far_of(const struct core *core, const struct call *old, const struct leg *out)
 static bool
 rings_for(const struct call *old, const struct leg *out)
 {
-	return old->r.app == APP_DIAL && !old->r.u.dial.bridged && out->r.id == old->r.caller;
+	return app_dials(old->r.app) && !old->r.u.dial.bridged && out->r.id == old->r.caller;
 }
 
 bool

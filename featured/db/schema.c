@@ -7,7 +7,8 @@
 #include "featured/db/schema.h"
 
 #define MIGRATIONS                                                                                 \
-	MIGRATION(1, "0001", first)
+	MIGRATION(1, "0001", first)                                                                \
+	MIGRATION(2, "0002", user_state)
 
 #define MIGRATION(version, digits, name)                                                           \
 	__asm__(".section .rodata\n"                                                               \

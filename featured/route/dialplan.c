@@ -10,12 +10,15 @@
 #include "common/base/log.h"
 #include "common/base/str.h"
 #include "featured/route/pattern.h"
+#include "featured/reg/userstate.h"
 #include "featured/settings.h"
 
-#define PROMPT_UNKNOWN "ss-noservice" /* "the number you have dialled is not in service" */
+#define PROMPT_UNKNOWN   "ss-noservice" /* "the number you have dialled is not in service" */
+#define PROMPT_NO_CALLER "unidentified-no-callback"
+#define PROMPT_NO_SPEED  "speed-dial-empty"
 
-static void
-refuse(struct plan *plan, uint16_t status, uint8_t q850)
+void
+plan_refuse(struct plan *plan, uint16_t status, uint8_t q850)
 {
 	struct plan_step *s = plan_add(plan, APP_REFUSE, "");
 
@@ -30,13 +33,13 @@ not_built(struct plan *plan, const struct route_ask *ask, const char *feature, c
 	log_limited(ask->bucket, LL_WARNING, "feature is not built yet", kv_s("feature", feature),
 	    kv_s("from", ask->from), kv_s("to", ask->to));
 	str_format(why, why_size, "%s is not built yet", feature);
-	refuse(plan, 501, 79);
+	plan_refuse(plan, 501, 79);
 }
 
 /* The key of the feature code that to is, or begins with (when a number follows); NULL none. The
  * longest code wins. */
 static const char *
-feature_of(const struct settings *s, const char *to)
+feature_of(const struct settings *s, const char *to, const char **rest)
 {
 	const char *best = NULL;
 	size_t best_len = 0;
@@ -51,9 +54,14 @@ feature_of(const struct settings *s, const char *to)
 			continue;
 		if (takes_number ? to[n] == '\0' : to[n] != '\0')
 			continue;
+		/* Two digits and no more: its default begins like the voicemail of *0123. */
+		if (strcmp(key, "speed_dial") == 0 &&
+		    (strspn(to + n, "0123456789") != 2 || to[n + 2] != '\0'))
+			continue;
 		best = key;
 		best_len = n;
 	}
+	*rest = to + best_len;
 	return best;
 }
 
@@ -81,33 +89,20 @@ pattern_of(const struct route_ask *ask)
 	return NULL;
 }
 
-/* Features and what their step is. false: not one of those that exist. */
-static bool
-feature_step(const struct route_ask *ask, const char *feature, struct plan *plan)
+/* Nothing matches: a spoken message, then 404. */
+static void
+told(struct plan *plan, const char *prompt)
 {
-	const char *number = ask->to + strlen(settings_feature_code(ask->settings, feature));
+	struct plan_step *s = plan_add(plan, APP_ANNOUNCE, prompt);
 
-	if (strcmp(feature, "echo") == 0)
-		plan_add(plan, APP_ECHO, "");
-	else if (strcmp(feature, "park") == 0)
-		plan_add(plan, APP_PARK, "");
-	else if (strcmp(feature, "pickup") == 0)
-		plan_add(plan, APP_PICKUP, number);
-	else if (strcmp(feature, "pickup_group") == 0)
-		plan_add(plan, APP_PICKUP, "");
-	else
-		return false;
-	return true;
+	memset(s->next, plan->n, sizeof(s->next));
+	plan_refuse(plan, 404, 1);
 }
 
-/* Nothing matches: a spoken message, then 404. */
 static void
 unknown(struct plan *plan)
 {
-	struct plan_step *s = plan_add(plan, APP_ANNOUNCE, PROMPT_UNKNOWN);
-
-	memset(s->next, 1, sizeof(s->next));
-	refuse(plan, 404, 1);
+	told(plan, PROMPT_UNKNOWN);
 }
 
 static bool
@@ -133,28 +128,145 @@ looks_external(const char *to)
 	return n >= 3 && to[n] == '\0';
 }
 
-void
-dialplan_route(const struct route_ask *ask, struct plan *plan, char *why, size_t why_size)
+/*
+ * Feature codes.
+ */
+
+/* The code changes what the caller has set: "dnd_on", or "forward_all=1003". */
+static const char *const setting_codes[] = { "dnd_on", "dnd_off", "forward_all", "forward_all_off",
+	"forward_busy", "forward_busy_off", "forward_noanswer", "forward_noanswer_off",
+	"forward_unregistered", "forward_unregistered_off", "speed_dial_set", "blacklist_add",
+	"blacklist_remove", "blacklist_last", "reject_anonymous_on", "reject_anonymous_off",
+	"call_waiting_on", "call_waiting_off" };
+
+static bool
+is_setting(const char *feature)
+{
+	for (size_t i = 0; i < sizeof(setting_codes) / sizeof(setting_codes[0]); i++)
+		if (strcmp(setting_codes[i], feature) == 0)
+			return true;
+	return false;
+}
+
+/* The number that call return, redial or a speed dial stands for; NULL: another feature. */
+static const char *
+looked_up(const struct route_ask *ask, const char *feature, const char *rest)
+{
+	const struct user_recent *recent = userstates_recent(ask->users, ask->from);
+
+	if (strcmp(feature, "call_return") == 0)
+		return recent->last_caller;
+	if (strcmp(feature, "redial") == 0)
+		return recent->last_dialled;
+	if (strcmp(feature, "speed_dial") == 0)
+		return userstates_get(ask->users, ask->from)
+		    ->speed_dial[(rest[0] - '0') * 10 + rest[1] - '0'];
+	return NULL;
+}
+
+static void
+route_feature(const struct route_ask *ask, const char *feature, const char *rest,
+    struct plan *plan, char *called, char *why, size_t why_size)
 {
 	const struct settings *s = ask->settings;
-	const struct extension *from = settings_extension(s, ask->from),
-	                       *to = settings_extension(s, ask->to);
-	const char *feature;
+	struct route_ask other = *ask;
+	char target[EXT_NUMBER_LEN + 1], number[EXT_NUMBER_LEN + 1], what[80];
+	struct plan_step *step;
+	const char *found;
+
+	str_format(why, why_size, "feature code %s", feature);
+	if (strcmp(feature, "echo") == 0) {
+		plan_add(plan, APP_ECHO, "");
+	} else if (strcmp(feature, "park") == 0) {
+		plan_add(plan, APP_PARK, "");
+	} else if (strcmp(feature, "pickup") == 0) {
+		plan_add(plan, APP_PICKUP, rest);
+	} else if (strcmp(feature, "pickup_group") == 0) {
+		plan_add(plan, APP_PICKUP, "");
+	} else if (is_setting(feature)) {
+		if (settings_extension(s, ask->from) == NULL) {
+			str_format(why, why_size, "%s, but the caller is no extension", feature);
+			plan_refuse(plan, 403, 21);
+		} else if (!str_format(target, sizeof(target), "%s%s%s", feature,
+		               rest[0] != '\0' ? "=" : "", rest)) {
+			plan_refuse(plan, 484, 28);
+		} else {
+			plan_add(plan, APP_SETTING, target);
+		}
+	} else if (strcmp(feature, "intercom") == 0) {
+		if (settings_extension(s, rest) == NULL) {
+			unknown(plan);
+			return;
+		}
+		step = plan_add(plan, APP_INTERCOM, rest);
+		step->seconds = 15;
+		if (called != NULL)
+			str_copy(called, 65, rest);
+	} else if ((found = looked_up(ask, feature, rest)) != NULL) {
+		str_copy(number, sizeof(number), found);
+		if (number[0] == '\0') {
+			str_format(why, why_size, "%s: nothing to call", feature);
+			told(plan, strcmp(feature, "call_return") == 0  ? PROMPT_NO_CALLER
+			        : strcmp(feature, "speed_dial") == 0    ? PROMPT_NO_SPEED
+			                                                : PROMPT_UNKNOWN);
+			return;
+		}
+		other.to = number;
+		other.forwarded = true; /* no code hides behind it */
+		dialplan_route(&other, plan, called, what, sizeof(what));
+		str_format(why, why_size, "%s: %s", feature, what);
+	} else {
+		not_built(plan, ask, feature, why, why_size);
+	}
+}
+
+static void
+route_group(const struct route_ask *ask, const struct ring_group *group, struct plan *plan,
+    char *why, size_t why_size)
+{
 	struct plan_step *step;
 
+	str_format(why, why_size, "ring group %s", group->number);
+	if (caller_refused(ask, plan, why, why_size))
+		return;
+	step = plan_add(plan, APP_GROUP, group->number);
+	step->seconds = (uint16_t)group->ring_time_s;
+	if (group->overflow[0] == '\0')
+		return;
+	memset(step->next, 1, sizeof(step->next));
+	step->next[OUTCOME_DONE] = PLAN_END;
+	step = plan_add(plan, APP_FORWARD, group->overflow);
+	step->status = DIVERT_GROUP;
+}
+
+void
+dialplan_route(const struct route_ask *ask, struct plan *plan, char *called, char *why,
+    size_t why_size)
+{
+	const struct settings *s = ask->settings;
+	const char *rights = ask->rights != NULL ? ask->rights : ask->from;
+	const struct extension *from = settings_extension(s, rights),
+	                       *to = settings_extension(s, ask->to);
+	const struct ring_group *group;
+	const char *feature, *rest;
+
+	if (called != NULL)
+		str_copy(called, 65, ask->to);
 	if (to != NULL) {
-		step = plan_add(plan, APP_DIAL, to->number);
-		step->seconds = (uint16_t)s->dialplan.ring_time_s;
 		str_format(why, why_size, "extension %s", to->number);
+		extension_plan(ask, to, plan, why, why_size);
 	} else if (is_emergency(s, ask->to)) {
 		not_built(plan, ask, "trunks (emergency number)", why, why_size);
+	} else if ((group = settings_ring_group(s, ask->to)) != NULL) {
+		route_group(ask, group, plan, why, why_size);
+	} else if (settings_paging_group(s, ask->to) != NULL) {
+		not_built(plan, ask, "paging_groups", why, why_size);
 	} else if (is_queue(s, ask->to)) {
 		not_built(plan, ask, "call_queues", why, why_size);
-	} else if ((feature = feature_of(s, ask->to)) != NULL) {
-		if (feature_step(ask, feature, plan))
-			str_format(why, why_size, "feature code %s", feature);
-		else
-			not_built(plan, ask, feature, why, why_size);
+	} else if (!ask->forwarded && (feature = feature_of(s, ask->to, &rest)) != NULL) {
+		if (called != NULL)
+			called[0] = '\0';
+		route_feature(ask, feature, rest, plan, called, why, why_size);
 	} else if (pattern_match(ask->patterns, s->dialplan.parking_pattern, ask->to)) {
 		plan_add(plan, ask->transfer ? APP_PARK : APP_RETRIEVE, ask->to);
 		str_copy(why, why_size, "parking slot");
@@ -163,14 +275,26 @@ dialplan_route(const struct route_ask *ask, struct plan *plan, char *why, size_t
 	} else if (pattern_match(ask->patterns, s->dialplan.internal_pattern, ask->to) ||
 	    !looks_external(ask->to)) {
 		str_copy(why, why_size, "unknown number");
+		if (called != NULL)
+			called[0] = '\0';
 		unknown(plan);
 	} else if (from == NULL || !from->allow_external) {
 		str_copy(why, why_size, "external calls are not allowed");
-		refuse(plan, 403, 21);
+		plan_refuse(plan, 403, 21);
 	} else if (s->outbound_rules.n == 0) {
 		str_copy(why, why_size, "no outbound rule");
 		unknown(plan);
 	} else {
 		not_built(plan, ask, "trunks", why, why_size);
 	}
+}
+
+bool
+dialplan_reachable(const struct route_ask *ask)
+{
+	struct plan plan = { .n = 0 };
+	char why[96];
+
+	dialplan_route(ask, &plan, NULL, why, sizeof(why));
+	return plan.steps[0].app != APP_REFUSE && plan.steps[0].app != APP_ANNOUNCE;
 }

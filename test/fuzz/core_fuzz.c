@@ -5,7 +5,7 @@
  * crash featured or make it keep more than there is room for. The input is a program: each step a
  * byte that says what, then the fields' bytes.
  *
- * links: featured/call/ featured/app/ featured/route/
+ * links: featured/call/ featured/app/ featured/route/ featured/reg/userstate.c
  * featured/settings.c featured/settings_keys.c common/conf/conf.c
  * common/conf/bind.c common/conf/node.c common/conf/value.c common/conf/print.c common/base/ckpt.c
  * common/base/ckpt_file.c common/base/log.c common/base/mem.c common/base/buf.c common/base/str.c

@@ -349,7 +349,8 @@ class Leg:
         self.progress(180)
 
     def final(self, status, body="", extra=()):
-        return self.phone.answer(self.invite, status, body, extra, tag=self.local.rsplit("tag=", 1)[1])
+        return self.phone.answer(self.invite, status, body, extra, tag=self.local.rsplit("tag=", 1)[1],
+                                 contact=not any(x.startswith("Contact:") for x in extra))
 
     def answer(self, extra=(), timeout=8.0):
         with lock:

@@ -96,12 +96,12 @@ migrations(void **unused)
 	    "0");
 	assert_int_equal(db_open(&db, event, &settings), 0);
 	RUN_UNTIL(db_up(db));
-	assert_string_equal(pg_value(&pg, "SELECT max(version) FROM schema_migration"), "1");
+	assert_int_equal(atoi(pg_value(&pg, "SELECT max(version) FROM schema_migration")),
+	    schema_version());
 	assert_int_equal(db_migrate_main(&settings, false), 0);
 	/*
 	 * Whatever stands in schema/ is in the program, and every table and column says what it is.
 	 */
-	assert_int_equal(schema_version(), 1);
 	assert_string_equal(
 	    pg_value(&pg,
 	        "SELECT string_agg(c.relname || '.' || a.attname, ' ') FROM pg_class c JOIN "

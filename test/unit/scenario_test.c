@@ -5,7 +5,7 @@
  * `restart` is what a kill -9 would leave. test/scenario/README says how the files are written.
  * Usage: scenario_test [FILE...]
  *
- * links: featured/call/ featured/app/ featured/route/
+ * links: featured/call/ featured/app/ featured/route/ featured/reg/userstate.c
  * featured/settings.c featured/settings_keys.c common/conf/conf.c
  * common/conf/bind.c common/conf/node.c common/conf/value.c common/conf/print.c common/base/ckpt.c
  * common/base/ckpt_file.c common/base/log.c common/base/mem.c common/base/buf.c common/base/str.c
@@ -25,6 +25,7 @@
 #include "common/base/mem.h"
 #include "common/ipc/msg.h"
 #include "featured/call/core.h"
+#include "featured/reg/userstate.h"
 #include "featured/settings.h"
 
 #define SYMBOLS_MAX    64
@@ -54,6 +55,10 @@ struct run {
 	struct symbol symbols[SYMBOLS_MAX];
 	size_t nsymbols;
 	struct core *core;
+	struct userstates *users;
+	struct ring_group groups[8];
+	char *texts[64]; /* of lists in the settings */
+	size_t ntexts;
 	uint64_t mono_ms;
 	enum core_auth auth;
 	char auth_user[65];
@@ -293,6 +298,11 @@ start_core(struct run *run)
 		complain(run, "core_new", run->dir);
 		exit(1);
 	}
+	if (userstates_open(&run->users, run->dir, run->dir) != 0) {
+		complain(run, "userstates_open", run->dir);
+		exit(1);
+	}
+	core_set_users(run->core, run->users);
 	keep_output(run);
 	if (run->durable && run->nfinals > 0) {
 		core_begin(run->core, run->mono_ms, START_REAL + run->mono_ms);
@@ -517,6 +527,87 @@ traced(void *arg, const struct msg_trace_item *item)
 	    item->event, item->detail);
 }
 
+static struct extension *
+extension_of(struct run *run, const char *number)
+{
+	for (size_t i = 0; i < run->settings.extensions.n; i++)
+		if (strcmp(run->extensions[i].number, number) == 0)
+			return &run->extensions[i];
+	complain(run, "no such extension", number);
+	return &run->extensions[0];
+}
+
+/* The words of text behind the first so many, as a list of the settings. */
+static void
+list(struct run *run, struct conf_strs *out, const char *text, int skip)
+{
+	char *copy = mem_strdup(text), *save, *word;
+
+	run->texts[run->ntexts++] = copy;
+	out->v = mem_must(32 * sizeof(*out->v));
+	run->texts[run->ntexts++] = (char *)out->v;
+	out->n = 0;
+	for (word = strtok_r(copy, " ", &save); word != NULL && out->n < 32;
+	     word = strtok_r(NULL, " ", &save))
+		if (skip-- <= 0)
+			out->v[out->n++] = word;
+}
+
+/* "user 1002 forward_all=1003" sets, "user_is 1002 last_caller=1001" checks. */
+static void
+user_line(struct run *run, const char *word, const char *rest)
+{
+	char number[65] = "", key[65] = "", value[129] = "", have[129] = "";
+	struct user_state s;
+	const struct user_recent *r;
+	struct buf text = BUF_INIT(8192);
+	char *at = NULL;
+
+	sscanf(rest, "%64s %64[^=]=%128[^\n]", number, key, value);
+	s = *userstates_get(run->users, number);
+	r = userstates_recent(run->users, number);
+	str_copy(s.number, sizeof(s.number), number);
+	for (int i = 0; i < USER_FORWARDS; i++)
+		if (strcmp(user_forward_name(i), key) == 0)
+			at = s.forward[i];
+	if (strcmp(word, "user_is") == 0) {
+		if (at != NULL)
+			str_copy(have, sizeof(have), at);
+		else if (strcmp(key, "dnd") == 0)
+			str_copy(have, sizeof(have), s.dnd ? "1" : "0");
+		else if (strcmp(key, "last_caller") == 0)
+			str_copy(have, sizeof(have), r->last_caller);
+		else if (strcmp(key, "last_dialled") == 0)
+			str_copy(have, sizeof(have), r->last_dialled);
+		else if (strcmp(key, "blacklist") == 0)
+			user_blacklist_print(&s, &text);
+		else if (strcmp(key, "speed_dial") == 0)
+			user_speed_print(&s, &text);
+		else
+			complain(run, "what?", key);
+		if (text.data != NULL)
+			str_copy(have, sizeof(have), text.data);
+		if (strcmp(have, value) != 0)
+			complain(run, key, have);
+		buf_free(&text);
+		return;
+	}
+	if (at != NULL)
+		str_copy(at, sizeof(s.forward[0]), value);
+	else if (strcmp(key, "dnd") == 0)
+		s.dnd = value[0] == '1';
+	else if (strcmp(key, "reject_anonymous") == 0)
+		s.reject_anonymous = value[0] == '1';
+	else if (strcmp(key, "call_waiting") == 0)
+		s.no_call_waiting = value[0] == '0';
+	else if (strcmp(key, "last_caller") == 0)
+		userstates_called(run->users, number, value);
+	else if (!(strcmp(key, "blacklist") == 0 && user_blacklist_read(&s, value)) &&
+	    !(strcmp(key, "speed_dial") == 0 && user_speed_read(&s, value)))
+		complain(run, "what?", key);
+	userstates_set(run->users, &s, START_REAL + run->mono_ms);
+}
+
 static void
 set_line(struct run *run, const char *word, char *rest)
 {
@@ -557,6 +648,33 @@ set_line(struct run *run, const char *word, char *rest)
 		}
 	} else if (strcmp(word, "max_call_duration") == 0) {
 		run->settings.features.max_call_duration_s = atoi(a);
+	} else if (strcmp(word, "user") == 0 || strcmp(word, "user_is") == 0) {
+		user_line(run, word, rest);
+	} else if (strcmp(word, "max_calls") == 0) {
+		extension_of(run, a)->max_calls = atoi(b);
+	} else if (strcmp(word, "find_me") == 0) {
+		struct extension *e = extension_of(run, a);
+
+		e->find_me_strategy = strcmp(b, "all") == 0 ? FIND_ME_ALL : FIND_ME_IN_ORDER;
+		list(run, &e->find_me, rest, 2);
+	} else if (strcmp(word, "group") == 0) {
+		static const char *const names[] = { "all", "in_order", "random", "least_recent" };
+		struct ring_group *g = &run->groups[run->settings.ring_groups.n++];
+
+		run->settings.ring_groups.v = run->groups;
+		str_copy(g->number, sizeof(g->number), a);
+		for (int i = 0; i < 4; i++)
+			if (strcmp(b, names[i]) == 0)
+				g->strategy = i;
+		g->ring_time_s = 20;
+		list(run, &g->members, rest, 2);
+	} else if (strcmp(word, "overflow") == 0) {
+		str_copy(run->groups[run->settings.ring_groups.n - 1].overflow,
+		    sizeof(run->groups[0].overflow), a);
+	} else if (strcmp(word, "blacklist") == 0) {
+		list(run, &run->settings.dialplan.blacklist, rest, 0);
+	} else if (strcmp(word, "name") == 0) {
+		str_copy(extension_of(run, a)->name, sizeof(run->extensions[0].name), b);
 	} else if (strcmp(word, "impossible") == 0) {
 		run->impossible = (uint64_t)atoi(a);
 	} else {
@@ -600,6 +718,7 @@ one_line(struct run *run, char *line)
 	else if (strcmp(word, "restart") == 0) {
 		forget_output(run);
 		core_free(&run->core);
+		userstates_close(&run->users);
 		start_core(run);
 	} else if (strcmp(word, "api") == 0)
 		api_line(run, rest);
@@ -632,6 +751,9 @@ finish(struct run *run)
 	if (run->failed)
 		core_trace(run->core, run->last_call.b, traced, stderr);
 	core_free(&run->core);
+	userstates_close(&run->users);
+	for (size_t i = 0; i < run->ntexts; i++)
+		free(run->texts[i]);
 }
 
 static bool

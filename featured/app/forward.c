@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: ISC */
+/* A step of a plan that leads to another number: the plan of that one takes this one's place. */
+#include "featured/app/app.h"
+
+static void
+forward_start(struct core *core, struct call *call, const struct plan_step *step)
+{
+	char to[65];
+
+	str_copy(to, sizeof(to), step->target); /* the step goes with its plan */
+	call_divert(core, call, to, (enum divert_reason)step->status);
+}
+
+static void
+forward_leg_event(struct core *core, struct call *call, struct leg *leg, enum call_leg_event event,
+    const struct leg_arg *arg)
+{
+	(void)core;
+	(void)call;
+	(void)leg;
+	(void)event;
+	(void)arg;
+}
+
+const struct app app_forward = {
+	.name = "forward",
+	.start = forward_start,
+	.leg_event = forward_leg_event,
+};
