@@ -43,10 +43,12 @@ struct fuzz {
 
 static const uint16_t sip_types[] = { MSG_leg_offered, MSG_leg_ringing, MSG_leg_answered,
 	MSG_leg_acked, MSG_leg_gone, MSG_leg_reoffer, MSG_leg_reinvited, MSG_leg_refresh,
-	MSG_leg_info, MSG_sync_begin, MSG_sync_leg, MSG_sync_end };
+	MSG_leg_info, MSG_sync_begin, MSG_sync_leg, MSG_sync_end, MSG_leg_refer };
 static const uint16_t media_types[] = { MSG_media_sdp, MSG_media_failed, MSG_media_marked,
 	MSG_media_played, MSG_media_dtmf, MSG_media_silent, MSG_media_closed, MSG_sync_begin,
 	MSG_sync_session, MSG_sync_end };
+
+static const char *const numbers[] = { "*43", "70", "700", "**1002", "*8", "1002" };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -76,6 +78,8 @@ fill_field(struct fuzz *f, struct input *in, const struct ipc_field *field, char
 
 	switch (field->kind) {
 	case IPC_K_U8:
+		if (strcmp(field->name, "digit") == 0)
+			v = (uint64_t)"0123456789*#*2##"[v % 16];
 		*(uint8_t *)at = (uint8_t)v;
 		break;
 	case IPC_K_U16:
@@ -90,6 +94,8 @@ fill_field(struct fuzz *f, struct input *in, const struct ipc_field *field, char
 		/* One that is known, or a new one. */
 		v = v < 224 && f->nids > 0 ? f->ids[v % (f->nids < IDS_MAX ? f->nids : IDS_MAX)]
 		                           : v * 0x9e3779b97f4a7c15;
+		if (strcmp(field->name, "replaces") == 0 && byte(in) < 200)
+			v = 0;
 		if (strcmp(field->name, "leg") == 0)
 			remember(f, v);
 		*(uint64_t *)at = v;
@@ -100,8 +106,8 @@ fill_field(struct fuzz *f, struct input *in, const struct ipc_field *field, char
 			at[i] = (char)(byte(in) | 1);
 		if (v % 3 == 0)
 			memcpy(at, v & 16 ? "1001" : "1002", 5);
-		else if (v % 7 == 0)
-			memcpy(at, "*43", 4);
+		else if (v % 7 < 3)
+			strcpy(at, numbers[v / 7 % (sizeof(numbers) / sizeof(numbers[0]))]);
 		break;
 	case IPC_K_VIEW:
 		if (v > 64)
@@ -190,6 +196,7 @@ step(struct fuzz *f, struct input *in)
 	uint8_t what = byte(in);
 	const char *reason;
 	static struct uuid call;
+	uint32_t slot;
 
 	if (what == 255) {
 		core_free(&f->core);
@@ -207,7 +214,11 @@ step(struct fuzz *f, struct input *in)
 		core_call_start(f->core, "1001", what & 1 ? "1002" : "*43", &call, &reason);
 	else if (what < 236)
 		core_call_hangup(f->core, call.b);
-	else if (what < 238)
+	else if (what < 237)
+		core_call_transfer(f->core, call.b, numbers[byte(in) % 6], &reason);
+	else if (what < 239)
+		core_call_park(f->core, call.b, "1002", &slot, &reason);
+	else if (what < 240)
 		f->auth = byte(in);
 	else {
 		f->mono_ms += (uint64_t)byte(in) << (what & 7);
@@ -234,6 +245,16 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	f->settings.dialplan.ring_time_s = 60;
 	f->settings.features.max_call_duration_s = 7200;
 	f->settings.media.rtp_timeout_s = 60;
+	f->settings.features.call_transfer = f->settings.features.call_parking = true;
+	f->settings.dialplan.digit_timeout_s = 4;
+	f->settings.parking.range_start = 70;
+	f->settings.parking.range_end = 71;
+	f->settings.parking.timeout_s = 120;
+	f->settings.parking.ringback_s = 30;
+	str_copy(f->settings.dialplan.parking_pattern, sizeof(f->settings.dialplan.parking_pattern),
+	    "^7[0-9]$");
+	for (int i = 0; i < 2; i++)
+		str_copy(f->extensions[i].pickup_group, sizeof(f->extensions[i].pickup_group), "g");
 	str_copy(f->dir, sizeof(f->dir), "/dev/shm/core_fuzz.XXXXXX");
 	if (mkdtemp(f->dir) == NULL) {
 		str_copy(f->dir, sizeof(f->dir), "/tmp/core_fuzz.XXXXXX");
