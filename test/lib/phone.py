@@ -104,7 +104,9 @@ class Phone(sip_lib.Phone):
             self.inbox.append(m)
         elif m.method == "INVITE" and not m.tag("to"):
             if leg:
-                return                          # a retransmission before the answer
+                if leg.told and leg.state == "ringing":     # a retransmission before the answer
+                    leg.progress(*leg.told)
+                return
             self.legs[m.get("call-id")] = Leg(self, invite=m)
             self.reply(m, 100)
         elif m.method == "CANCEL":
@@ -244,6 +246,7 @@ class Leg:
         self.is_incoming = invite is not None
         self.far_sdp, self.offers, self.acks, self.auth, self.answered_tag = "", 0, 0, [], None
         self.early_media = False
+        self.told = None                        # what the last 1xx of ours said
         if invite:
             self.call_id, self.local, self.remote = invite.get("call-id"), invite.get("to") + ";tag=" + unique("t"), invite.get("from")
             self.target, self.cseq, self.state = invite.uri(), 100, "incoming"
@@ -343,7 +346,7 @@ class Leg:
         """180, 183, with early media if media: then the tone goes out already."""
         with lock:
             self.phone.reply(self.invite, status, tag=self.local.rsplit("tag=", 1)[1], body=self.sdp() if media else "", extra=extra)
-            self.state = "ringing"
+            self.state, self.told = "ringing", (status, media, extra)
 
     def ring(self):
         self.progress(180)
