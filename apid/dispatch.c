@@ -78,7 +78,9 @@ authorized(struct request *req)
 	}
 	if (req->method != HTTP_GET)
 		log_info("change over the API", kv_s("by", req->asker.name),
-		    kv_s("method", req->method == HTTP_DELETE ? "DELETE" : "POST"),
+		    kv_s("method", req->method == HTTP_DELETE ? "DELETE"
+		            : req->method == HTTP_PUT           ? "PUT"
+		                                                : "POST"),
 		    kv_s("route", req->route->pattern), kv_s("argument", req->arg));
 	req->route->handler(req);
 }
@@ -127,7 +129,7 @@ request_dispatch(struct request *req)
 	}
 	if (req->target.asterisk) {
 		if (req->method == HTTP_OPTIONS)
-			options(req, HTTP_GET | HTTP_POST | HTTP_DELETE);
+			options(req, HTTP_GET | HTTP_POST | HTTP_PUT | HTTP_DELETE);
 		else
 			request_error(req, 400, "only OPTIONS has the target *");
 		return;

@@ -22,6 +22,8 @@ http_method_of(const char *name)
 		return HTTP_GET;
 	if (str_eq(name, "POST"))
 		return HTTP_POST;
+	if (str_eq(name, "PUT"))
+		return HTTP_PUT;
 	if (str_eq(name, "DELETE"))
 		return HTTP_DELETE;
 	if (str_eq(name, "OPTIONS"))
@@ -76,8 +78,9 @@ route_find(enum http_method method, const struct target *t, unsigned *allow, con
 void
 route_allow(unsigned allow, char *out)
 {
-	str_format(out, 64, "%s%s%sOPTIONS", allow & HTTP_GET ? "GET, HEAD, " : "",
-	    allow & HTTP_POST ? "POST, " : "", allow & HTTP_DELETE ? "DELETE, " : "");
+	str_format(out, 64, "%s%s%s%sOPTIONS", allow & HTTP_GET ? "GET, HEAD, " : "",
+	    allow & HTTP_POST ? "POST, " : "", allow & HTTP_PUT ? "PUT, " : "",
+	    allow & HTTP_DELETE ? "DELETE, " : "");
 }
 
 size_t

@@ -19,6 +19,7 @@ enum http_method {
 	HTTP_DELETE = 4,
 	HTTP_OPTIONS = 8,
 	HTTP_OTHER = 16,
+	HTTP_PUT = 32,
 };
 
 enum route_auth {

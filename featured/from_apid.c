@@ -17,6 +17,7 @@
 #include "featured/gauges.h"
 #include "featured/reg/auth.h"
 #include "featured/reg/bindings.h"
+#include "featured/watch.h"
 
 #define RELOAD_DEADLINE_MS 2000	/* shorter than apid's own */
 #define BANS_MAX 500	/* that are listed; the gauge addresses_banned counts all */
@@ -479,6 +480,7 @@ from_apid(struct api_context *api, struct ipc_peer *peer, const struct ipc_msg *
 {
 	struct asked a = { .api = api, .peer = peer, .id = msg->id };
 
-	if ((msg->flags & IPC_REQUEST) == 0 || !dispatch(&a, msg))
+	if ((msg->flags & IPC_REQUEST) == 0 ||
+	    (!dispatch(&a, msg) && !watch_apid(api->watch, peer, msg, clock_real_ms())))
 		log_warning("apid says what nobody asked for", kv_u("type", msg->type));
 }

@@ -27,6 +27,7 @@ struct api_context {
 	struct db			*db;
 	struct spool			*spool;
 	struct tokens			*tokens;
+	struct watch		*watch;
 	struct gauges			*gauges;
 	struct ipc_server		*server;
 	uint64_t			 started_ms;

@@ -248,6 +248,7 @@ open_api(struct featured *f)
 		.spool = f->spool,
 		.tokens = f->tokens,
 		.gauges = f->gauges,
+		.watch = f->watch,
 		.server = f->server,
 		.started_ms = clock_real_ms(),
 		.reload = api_reload,

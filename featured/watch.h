@@ -44,6 +44,8 @@ struct lamps *watch_lamps(struct watch *w);
 
 /* Messages of sipd. False: none of these. now_ms: Unix time. */
 bool watch_sipd(struct watch *w, struct ipc_peer *peer, const struct ipc_msg *msg, uint64_t now_ms);
+/* Requests of apid about presence. False: none of these. */
+bool watch_apid(struct watch *w, struct ipc_peer *peer, const struct ipc_msg *msg, uint64_t now_ms);
 /* The reconciliation begins and ends: topics that were not named are forgotten. */
 void watch_sync_begin(struct watch *w);
 void watch_sync_end(struct watch *w);

@@ -5,6 +5,7 @@
 
 #include <sys/queue.h>
 
+#include "common/base/log.h"
 #include "featured/hash.h"
 #include "featured/watch.h"
 
