@@ -284,8 +284,6 @@ on_cancel(struct leg *leg, nta_incoming_t *irq, const sip_t *sip)
 	uint8_t q850 = stack_reason(sip, text, sizeof(text));
 
 	sipd.count.responses[4]++;
-	nta_incoming_treply(irq, SIP_487_REQUEST_TERMINATED, SIPTAG_SERVER(sipd.server), TAG_END());
-	nta_incoming_destroy(irq);
 	leg->irq = NULL;
 	if (leg->open == OPEN_INVITE_IN) {
 		leg_over(leg, 487, LEG_END_REMOTE, q850, text, "");
@@ -295,6 +293,7 @@ on_cancel(struct leg *leg, nta_incoming_t *irq, const sip_t *sip)
 		blob_free(&leg->event);
 		checkpoint_open_done(leg);
 	}
+	stack_answer(irq, SIP_487_REQUEST_TERMINATED);
 }
 
 static void

@@ -142,7 +142,6 @@ bye_in(struct leg *leg, nta_incoming_t *irq, const sip_t *sip)
 	char text[129];
 	uint8_t q850 = stack_reason(sip, text, sizeof(text));
 
-	stack_answer(irq, SIP_200_OK);
 	/* BYE in an early dialog of an INVITE of theirs ends that too (RFC 3261 section 15.1.2). */
 	if (leg->phase == PHASE_OFFERED)
 		invite_in_refuse(leg, SIP_487_REQUEST_TERMINATED, 0, 0, "");
@@ -154,7 +153,9 @@ bye_in(struct leg *leg, nta_incoming_t *irq, const sip_t *sip)
 		leg->irq = NULL;
 	}
 	leg->bye_wanted = false;
+	/* On record before the far end hears that it is over: or it would be up again after a kill. */
 	leg_over(leg, 200, LEG_END_REMOTE, q850, text, "");
+	stack_answer(irq, SIP_200_OK);
 	return 0;
 }
 
