@@ -151,6 +151,6 @@ struct watch_env
 from_sipd_watch_env(struct featured *f)
 {
 	return (struct watch_env){
-		.auth = f->auth, .bindings = f->bindings, .send = send_to_sipd, .arg = f
+		.auth = f->auth, .bindings = f->bindings, .users = f->users, .send = send_to_sipd, .arg = f
 	};
 }

@@ -260,9 +260,9 @@ close_parts(struct featured *f)
 {
 	ipc_server_free(&f->server);
 	core_free(&f->core);
+	watch_free(&f->watch);
 	spool_close(&f->spool);
 	registrar_free(&f->registrar);
-	watch_free(&f->watch);
 	bindings_close(&f->bindings);
 	tokens_close(&f->tokens);
 	userstates_db_close(&f->users_db);

@@ -9,6 +9,7 @@
 #include "common/base/log.h"
 #include "common/base/mem.h"
 #include "common/base/str.h"
+#include "featured/reg/userstate.h"
 #include "featured/watch_impl.h"
 
 #define DIALOGS_LOOKED_AT 16
@@ -272,6 +273,14 @@ watch_mailbox_changed(struct watch *w, const char *user)
 }
 
 static void
+on_user_state(void *arg, const struct user_state *state)
+{
+	struct watch *w = arg;
+
+	presence_dnd(w->presence, state->number, clock_real_ms());
+}
+
+static void
 look_at_registrations(struct watch *w, uint64_t now_ms)
 {
 	const struct binding *one[1];
@@ -348,6 +357,9 @@ watch_new(struct watch **out, const char *state_dir, const struct settings *sett
 		watch_free(&w);
 		return r;
 	}
+	presence_users(w->presence, env->users);
+	if (env->users != NULL)
+		userstates_follow(env->users, on_user_state, w);
 	look_at_registrations(w, now_ms);
 	presence_tick(w->presence, now_ms);
 	presence_watch(w->presence, on_presence, w);
@@ -363,6 +375,8 @@ watch_free(struct watch **pw)
 
 	if (w == NULL)
 		return;
+	if (w->env.users != NULL)
+		userstates_follow(w->env.users, NULL, NULL);
 	HASH_ITER(hh, w->topics, t, next)
 	drop(w, t);
 	lamps_free(&w->lamps);

@@ -24,6 +24,7 @@ struct watch_mailbox {
 struct watch_env {
 	struct auth *auth;
 	struct bindings *bindings;
+	struct userstates *users; /* may be NULL */
 	/* Sends to sipd; what is lost while it is away it asks for again. */
 	void (*send)(void *arg, uint16_t type, const void *body);
 	/* False: the user has no mailbox. May be NULL: nobody has one. */

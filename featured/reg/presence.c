@@ -13,6 +13,7 @@
 #include "common/ipc/enums.h"
 #include "featured/hash.h"
 #include "featured/reg/docs.h"
+#include "featured/reg/userstate.h"
 
 #define MAGIC   0x57505231 /* "WPR1" */
 #define VERSION 1
@@ -45,6 +46,7 @@ struct presence {
 	const struct settings *settings;
 	struct ckpt *ck; /* NULL: memory only */
 	struct person *persons;
+	struct userstates *users; /* NULL none */
 	void (*cb)(void *arg, const char *user);
 	void *arg;
 	struct log_bucket log;
@@ -92,13 +94,41 @@ add(struct presence *p, const char *user)
 	return one;
 }
 
+/* What was set, with the switch in place of what was said about it. */
+static uint8_t
+base_of(const struct presence *p, const struct person *one, bool published)
+{
+	uint8_t base = published ? one->r.published : one->r.set;
+
+	if (p->users == NULL)
+		return base;
+	if (userstates_get(p->users, one->r.number)->dnd)
+		return PRESENCE_DND;
+	return base == PRESENCE_DND && !published ? PRESENCE_AVAILABLE : base;
+}
+
+static void
+turn_dnd(struct presence *p, const char *user, bool on, uint64_t now_ms)
+{
+	struct user_state s;
+
+	if (p->users == NULL)
+		return;
+	s = *userstates_get(p->users, user);
+	if ((s.dnd != 0) == on)
+		return;
+	str_copy(s.number, sizeof(s.number), user);
+	s.dnd = on;
+	userstates_set(p->users, &s, now_ms);
+}
+
 static void
 view(const struct presence *p, const struct person *one, uint64_t now_ms, struct presence_view *v)
 {
 	const struct presence_rec *r = &one->r;
 	bool published = r->etag[0] != '\0' && r->published_until_ms > now_ms &&
 	    r->published_ms > r->set_ms;
-	uint8_t base = published ? r->published : r->set;
+	uint8_t base = base_of(p, one, published);
 	uint64_t idle_s = now_ms > r->last_activity_ms ? (now_ms - r->last_activity_ms) / 1000 : 0;
 
 	v->in_call = one->calls > 0;
@@ -276,8 +306,15 @@ presence_set(struct presence *p, const char *user, uint8_t status, const char *m
 	one->r.set = status;
 	one->r.set_ms = now_ms > one->r.published_ms ? now_ms : one->r.published_ms;
 	str_copy(one->r.message, sizeof(one->r.message), message);
+	turn_dnd(p, user, status == PRESENCE_DND, now_ms);
 	active(p, one, now_ms);
 	return 0;
+}
+
+void
+presence_users(struct presence *p, struct userstates *users)
+{
+	p->users = users;
 }
 
 void
@@ -315,14 +352,12 @@ presence_calls(struct presence *p, const char *user, unsigned calls, uint64_t no
 }
 
 void
-presence_dnd(struct presence *p, const char *user, bool on, uint64_t now_ms)
+presence_dnd(struct presence *p, const char *user, uint64_t now_ms)
 {
 	struct person *one = find(p, user);
 
-	if (one == NULL || on == (one->r.set == PRESENCE_DND))
-		return;
-	presence_set(p, user, on ? PRESENCE_DND : PRESENCE_AVAILABLE, on ? one->r.message : "",
-	    now_ms);
+	if (one != NULL)
+		active(p, one, now_ms);
 }
 
 uint16_t
@@ -355,6 +390,7 @@ presence_publish(struct presence *p, const char *user, const char *etag_in, uint
 	r->published = status;
 	r->published_ms = now_ms > r->set_ms ? now_ms : r->set_ms + 1;
 	str_copy(r->note, sizeof(r->note), note);
+	turn_dnd(p, user, status == PRESENCE_DND, now_ms);
 	active(p, one, now_ms);
 	return 0;
 }

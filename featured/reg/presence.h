@@ -21,6 +21,7 @@
 #define PRESENCE_MAX         20000
 
 struct presence;
+struct userstates;
 
 /* As others see a user now. */
 struct presence_view {
@@ -39,6 +40,12 @@ void presence_settings(struct presence *p, const struct settings *settings, uint
 /* cb is called for each user whose view has changed. */
 void presence_watch(struct presence *p, void (*cb)(void *arg, const char *user), void *arg);
 
+/*
+ * do_not_disturb is the switch of reg/userstate.h, which calls go by: users may be NULL, then it is
+ * only a word.
+ */
+void presence_users(struct presence *p, struct userstates *users);
+
 /* False: no such extension. */
 bool presence_get(struct presence *p, const char *user, uint64_t now_ms, struct presence_view *out);
 
@@ -53,7 +60,7 @@ void presence_registered(struct presence *p, const char *user, bool registered, 
 /* The number of calls that the user is in; a change is activity. */
 void presence_calls(struct presence *p, const char *user, unsigned calls, uint64_t now_ms);
 /* The user's do-not-disturb switch (reg/userstate.h) was turned. */
-void presence_dnd(struct presence *p, const char *user, bool on, uint64_t now_ms);
+void presence_dnd(struct presence *p, const char *user, uint64_t now_ms);
 
 /*
  * A publication (RFC 3903). etag_in: "" a new one; status 0: only refresh. expires_s 0 removes.

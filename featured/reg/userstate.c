@@ -33,6 +33,8 @@ struct userstates {
 	struct table states;
 	struct table recents;
 	void (*changed)(void *arg, const struct user_state *);
+	void (*followed)(void *arg, const struct user_state *);
+	void *follow_arg;
 	void *arg;
 	struct log_bucket bucket;
 };
@@ -193,6 +195,8 @@ userstates_take(struct userstates *u, const struct user_state *state)
 	if (r != 0)
 		log_limited(&u->bucket, LL_ERROR, "a user's state cannot be kept",
 		    kv_s("extension", state->number), kv_s("why", strerror(-r)));
+	else if (u->followed != NULL)
+		u->followed(u->follow_arg, state);
 	return r;
 }
 
@@ -215,6 +219,13 @@ userstates_watch(struct userstates *u, void (*cb)(void *arg, const struct user_s
 {
 	u->changed = cb;
 	u->arg = arg;
+}
+
+void
+userstates_follow(struct userstates *u, void (*cb)(void *arg, const struct user_state *), void *arg)
+{
+	u->followed = cb;
+	u->follow_arg = arg;
 }
 
 static void

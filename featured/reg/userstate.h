@@ -102,6 +102,9 @@ const char *user_forward_name(enum user_forward kind); /* "forward_all", as in f
 /* Called after each change; userstate_db.c's. */
 void userstates_watch(struct userstates *u, void (*cb)(void *arg, const struct user_state *),
     void *arg);
+/* The same for one more: presence, whose do-not-disturb this is. Also told of userstates_take(). */
+void userstates_follow(struct userstates *u, void (*cb)(void *arg, const struct user_state *),
+    void *arg);
 /* As userstates_set(), but with its own changed_ms, and the watcher is not told. */
 int userstates_take(struct userstates *u, const struct user_state *state);
 

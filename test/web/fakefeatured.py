@@ -31,6 +31,8 @@ def read_schema(top):
 class Schema:
     def __init__(self, top):
         self.by_name, self.by_number = read_schema(top)
+        with open(os.path.join(top, "common/ipc/msg.h")) as f:
+            self.minor = int(re.search(r"#define IPC_MINOR (\d+)", f.read()).group(1))
 
     def pack(self, name, flags, request_id, values):
         number, fields = self.by_name[name]
@@ -121,7 +123,7 @@ class FakeFeatured:
             except OSError:
                 return
             self.conn = conn
-            conn.send(self.schema.pack("hello", 0, 0, {"major": 1, "minor": 0, "role": 4, "epoch": 1}))
+            conn.send(self.schema.pack("hello", 0, 0, {"major": 1, "minor": self.schema.minor, "role": 4, "epoch": 1}))
             while True:
                 try:
                     packet = conn.recv(65536)
@@ -210,6 +212,14 @@ class FakeFeatured:
 
     def on_ban_delete(self, values):
         return [("done", {})] if self.bans.pop(values["address"], None) else self.error(404, "this address is not banned")
+
+    def on_presence_get(self, values):
+        if values["extension"] not in ("", "1001"):
+            return self.error(404, "no such extension")
+        return self.listed("presence_item", [{"extension": "1001", "name": "Ann", "status": 3, "message": "Auto-away"}])
+
+    def on_presence_set(self, values):
+        return self.error(409, "in_call is set by calls alone") if values["status"] == 5 else [("done", {})]
 
     def on_reload(self, _):
         return [("done", {})]
