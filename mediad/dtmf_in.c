@@ -6,15 +6,21 @@
 #include "mediad/dtmf_in.h"
 
 #define KEYS		16
-#define MS(units)	((uint16_t)((units) / (RTP_CLOCK / 1000)))
 #define SEGMENT_FULL	0xff00	/* longer events come in segments (RFC 4733 section 2.5.1.3) */
 
 static const char keys[KEYS + 1] = "0123456789*#ABCD";
 
+/* Of the current segment. */
+static uint16_t
+ms_of(const struct dtmf_in *d)
+{
+	return (uint16_t)(d->duration / (d->khz != 0 ? d->khz : RTP_KHZ));
+}
+
 static struct dtmf_key
 tell(struct dtmf_in *d)
 {
-	uint32_t ms = (uint32_t)d->before + MS(d->duration);
+	uint32_t ms = (uint32_t)d->before + ms_of(d);
 
 	d->open = 0;
 	return (struct dtmf_key){ .digit = keys[d->event],
@@ -22,7 +28,8 @@ tell(struct dtmf_in *d)
 }
 
 unsigned
-dtmf_in_packet(struct dtmf_in *d, const struct rtp *r, uint64_t now_us, struct dtmf_key out[2])
+dtmf_in_packet(struct dtmf_in *d, const struct rtp *r, unsigned khz, uint64_t now_us,
+    struct dtmf_key out[2])
 {
 	uint8_t event;
 	uint16_t duration;
@@ -37,7 +44,7 @@ dtmf_in_packet(struct dtmf_in *d, const struct rtp *r, uint64_t now_us, struct d
 	duration = get_be16(r->payload + 2);
 
 	same = d->seen && r->ssrc == d->ssrc;
-	if (same && (int32_t)(r->ts - d->ts) < 0 && (int32_t)(r->ts - d->ts) > -(10 * RTP_CLOCK))
+	if (same && (int32_t)(r->ts - d->ts) < 0 && (int32_t)(r->ts - d->ts) > -(int32_t)(10000 * khz))
 		return 0;				/* a late one of an event that is over */
 	if (!same || r->ts != d->ts) {
 		bool segment = same && event == d->event && d->duration >= SEGMENT_FULL &&
@@ -50,8 +57,9 @@ dtmf_in_packet(struct dtmf_in *d, const struct rtp *r, uint64_t now_us, struct d
 			d->before = 0;
 			d->event = event;
 		} else {
-			d->before = (uint16_t)(d->before + MS(d->duration));
+			d->before = (uint16_t)(d->before + ms_of(d));
 		}
+		d->khz = (uint8_t)khz;
 		d->ts = r->ts;
 		d->ssrc = r->ssrc;
 		d->duration = 0;
@@ -60,7 +68,7 @@ dtmf_in_packet(struct dtmf_in *d, const struct rtp *r, uint64_t now_us, struct d
 	d->last_us = now_us;
 	if (duration > d->duration)
 		d->duration = duration;
-	if (d->open && (end || d->before + MS(d->duration) >= DTMF_TELL_MS))
+	if (d->open && (end || d->before + ms_of(d) >= DTMF_TELL_MS))
 		out[n++] = tell(d);
 	return n;
 }

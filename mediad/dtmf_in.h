@@ -23,7 +23,7 @@ struct dtmf_in {
 	uint8_t		event;
 	uint8_t		open;		/* an event is known that was not told yet */
 	uint8_t		seen;		/* ts and ssrc are valid */
-	uint8_t		pad;
+	uint8_t		khz;		/* of duration; 0: RTP_KHZ */
 };
 
 struct dtmf_key {
@@ -32,10 +32,10 @@ struct dtmf_key {
 };
 
 /*
- * Up to two keys: the one before, whose end was lost, and this one. Returns how many of out[2] were
- * filled.
+ * Up to two keys: the one before, whose end was lost, and this one. khz: of the packet's payload
+ * type. Returns how many of out[2] were filled.
  */
-unsigned dtmf_in_packet(struct dtmf_in *d, const struct rtp *r, uint64_t now_us,
+unsigned dtmf_in_packet(struct dtmf_in *d, const struct rtp *r, unsigned khz, uint64_t now_us,
     struct dtmf_key out[2]);
 
 /* Called now and then: an event whose end never came. Returns true with *out. */

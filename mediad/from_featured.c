@@ -208,6 +208,18 @@ plain_command(struct mediad *m, const struct ipc_msg *msg, uint64_t *id, int *r,
 		*id = b->media_echo.session;
 		*r = session_echo(m, *id, b->media_echo.on != 0, reason);
 		return true;
+	case MSG_media_join:
+		*id = b->media_join.session;
+		*r = session_join(m, &b->media_join, reason);
+		return true;
+	case MSG_media_leave:
+		*id = b->media_leave.session;
+		*r = session_leave(m, *id, reason);
+		return true;
+	case MSG_media_key:
+		*id = b->media_key.session;
+		*r = session_key(m, &b->media_key, reason);
+		return true;
 	case MSG_media_play:
 		*id = b->media_play.session;
 		*r = session_play(m, &b->media_play, reason);
@@ -307,6 +319,8 @@ featured_up(void *arg, struct ipc_peer *peer)
 		out.echo = s->rec.echo;
 		out.play = s->rec.play == RECORD_BEEP_PLAY ? 0 : s->rec.play;
 		out.negotiated = s->rec.sdp.negotiated;
+		out.room = s->rec.room;
+		out.room_flags = s->rec.room_flags;
 		ipc_send(peer, MSG_sync_session, &out);
 		end.count++;
 	}

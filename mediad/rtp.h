@@ -11,7 +11,8 @@
 #include <stdint.h>
 
 #define RTP_HEAD_LEN	12
-#define RTP_CLOCK	8000	/* of every codec there is so far */
+#define RTP_CLOCK	8000	/* units a second, of every codec but Opus */
+#define RTP_KHZ		8
 
 struct rtp {
 	uint8_t		 pt;

@@ -4,16 +4,40 @@
 
 #include <string.h>
 
-#define FRAME		160		/* 20 ms: the least step between two sources */
-#define TS_SLACK	RTP_CLOCK	/* a timestamp may run this far ahead of the clock */
-#define TS_BACK		(RTP_CLOCK / 10)
+#define FRAME_MS	20		/* the least step between two sources */
+#define SLACK_MS	1000		/* a timestamp may run this far ahead of the clock */
+#define BACK_MS		100
 /* an event keeps the timestamp of its beginning, audio goes on meanwhile */
-#define TS_BACK_EVENT	(60 * RTP_CLOCK)
+#define BACK_EVENT_MS	60000
 
 static uint32_t
-us_to_ts(uint64_t us)
+us_to_ts(uint64_t us, unsigned khz)
 {
-	return (uint32_t)(us * (RTP_CLOCK / 1000) / 1000);
+	return (uint32_t)(us * khz / 1000);
+}
+
+static unsigned
+rx_khz(const struct rtp_rx *rx)
+{
+	return rx->khz != 0 ? rx->khz : RTP_KHZ;
+}
+
+void
+rtp_rx_clock(struct rtp_rx *rx, unsigned khz)
+{
+	if (rx_khz(rx) == khz)
+		return;
+	rx->jitter = (uint32_t)((uint64_t)rx->jitter * khz / rx_khz(rx));
+	rx->khz = (uint8_t)khz;
+}
+
+void
+rtp_tx_clock(struct rtp_tx *tx, unsigned khz)
+{
+	if (rtp_tx_khz(tx) == khz)
+		return;
+	tx->khz = (uint8_t)khz;
+	tx->run = 0;
 }
 
 static void
@@ -29,7 +53,7 @@ rx_start(struct rtp_rx *rx, const struct rtp *r, uint64_t now_us)
 	rx->received = 0;
 	rx->expected_prior = 0;
 	rx->received_prior = 0;
-	rx->transit = us_to_ts(now_us) - r->ts;
+	rx->transit = us_to_ts(now_us, rx_khz(rx)) - r->ts;
 	rx->running = 1;
 }
 
@@ -68,13 +92,13 @@ rtp_rx_packet(struct rtp_rx *rx, const struct rtp *r, uint64_t now_us)
 	rx->packets++;
 	rx->octets += r->len;
 
-	transit = us_to_ts(now_us) - r->ts;
+	transit = us_to_ts(now_us, rx_khz(rx)) - r->ts;
 	d = transit - rx->transit;
 	rx->transit = transit;
 	if (d > INT32_MAX)
 		d = 0U - d;
 	/* A timestamp that jumped says nothing about the network. */
-	if (d < 2 * RTP_CLOCK)
+	if (d < 2000 * rx_khz(rx))
 		rx->jitter += d - ((rx->jitter + 8) >> 4);
 	return true;
 }
@@ -104,7 +128,7 @@ rtp_rx_lost(const struct rtp_rx *rx)
 uint32_t
 rtp_rx_jitter_us(const struct rtp_rx *rx)
 {
-	return (uint32_t)((uint64_t)(rx->jitter >> 4) * 1000000 / RTP_CLOCK);
+	return (uint32_t)((uint64_t)(rx->jitter >> 4) * 1000 / rx_khz(rx));
 }
 
 uint8_t
@@ -145,8 +169,8 @@ tx_step(const struct rtp_tx *tx, uint64_t now_us)
 	uint32_t step = 0;
 
 	if (tx->last_us != 0 && now_us > tx->last_us)
-		step = us_to_ts(now_us - tx->last_us);
-	return step < FRAME ? FRAME : step;
+		step = us_to_ts(now_us - tx->last_us, rtp_tx_khz(tx));
+	return step < FRAME_MS * rtp_tx_khz(tx) ? FRAME_MS * rtp_tx_khz(tx) : step;
 }
 
 /* The timestamp neither went back while the sequence went on, nor ran away from the clock. */
@@ -154,9 +178,12 @@ static bool
 ts_plausible(const struct rtp_tx *tx, const struct rtp *r, bool event, uint64_t now_us)
 {
 	int32_t step = (int32_t)(r->ts - tx->in_ts);
-	int64_t passed = now_us > tx->in_us ? (int64_t)us_to_ts(now_us - tx->in_us) : 0;
+	int32_t khz = (int32_t)rtp_tx_khz(tx);
+	int64_t passed = now_us > tx->in_us ?
+	    (int64_t)us_to_ts(now_us - tx->in_us, rtp_tx_khz(tx)) : 0;
 
-	return step >= -(event ? TS_BACK_EVENT : TS_BACK) && step <= passed + TS_SLACK;
+	return step >= -(event ? BACK_EVENT_MS : BACK_MS) * khz &&
+	    step <= passed + SLACK_MS * khz;
 }
 
 bool
@@ -230,4 +257,12 @@ rtp_tx_make(struct rtp_tx *tx, struct rtp *r, uint32_t samples, uint64_t now_us)
 	r->ssrc = tx->ssrc;
 	tx->run = 0;
 	tx->last_us = now_us;
+}
+
+void
+rtp_tx_pass(struct rtp_tx *tx, uint32_t samples, uint64_t now_us)
+{
+	tx->ts += samples;
+	tx->last_us = now_us;
+	tx->run = 0;
 }

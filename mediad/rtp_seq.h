@@ -35,7 +35,7 @@ struct rtp_rx {
 	uint32_t	 jitter;	/* scaled by 16, as in A.8 */
 	uint16_t	 max_seq;
 	uint8_t		 running;
-	uint8_t		 pad;
+	uint8_t		 khz;		/* of the timestamps; 0: RTP_KHZ */
 };
 
 /*
@@ -66,10 +66,20 @@ struct rtp_tx {
 	uint16_t	 in_seq;
 	uint16_t	 seq_delta;
 	uint8_t		 run;		/* a run is being relayed with these deltas */
-	uint8_t		 pad;
+	uint8_t		 khz;		/* of the timestamps; 0: RTP_KHZ */
 };
 
 void rtp_tx_init(struct rtp_tx *tx, uint32_t ssrc, uint16_t seq, uint32_t ts);
+
+/* The clock of the timestamps from now on, in thousands a second: that of the codec. */
+void rtp_rx_clock(struct rtp_rx *rx, unsigned khz);
+void rtp_tx_clock(struct rtp_tx *tx, unsigned khz);
+
+static inline unsigned
+rtp_tx_khz(const struct rtp_tx *tx)
+{
+	return tx->khz != 0 ? tx->khz : RTP_KHZ;
+}
 
 /* Another source from now on: the next packet begins a run. */
 void rtp_tx_break(struct rtp_tx *tx);
@@ -94,6 +104,9 @@ void rtp_tx_skip(struct rtp_tx *tx, const struct rtp *r);
  * marker.
  */
 void rtp_tx_make(struct rtp_tx *tx, struct rtp *r, uint32_t samples, uint64_t now_us);
+
+/* So much time passes in the stream without a packet: nothing is heard, and nothing is lost. */
+void rtp_tx_pass(struct rtp_tx *tx, uint32_t samples, uint64_t now_us);
 
 /* Counts a packet sent with len bytes of payload. */
 static inline void

@@ -34,7 +34,16 @@ enum sdp_codec {
 	SDP_CODEC_G722 = 3,
 	SDP_CODEC_OPUS = 4,
 };
-#define SDP_CODEC_SLOTS	8	/* size of arrays indexed by enum sdp_codec; room for later rows */
+#define SDP_CODEC_SLOTS	8	/* size of arrays indexed by enum sdp_codec, and by the two below */
+#define SDP_CODEC_END	6	/* codecs are below it; room for later rows */
+/* What has a number like a codec's, and is none: comfort noise (RFC 3389), keys on Opus' clock. */
+#define SDP_SLOT_NOISE	6
+#define SDP_SLOT_EVENT48 7
+
+/* sdp_stream.flags */
+#define SDP_PTIME_SAID	1	/* the far end has asked for packets of ptime_ms */
+#define SDP_OPUS_FEC	2	/* it can use redundancy (useinbandfec=1) */
+#define SDP_OPUS_DTX	4	/* it wants pauses not sent (usedtx=1) */
 
 /*
  * A row of the table. A new codec is a row there, a value above, and an encoder and decoder
@@ -145,6 +154,7 @@ struct sdp_stream {
 	uint8_t		tx_pt[SDP_CODEC_SLOTS];
 	/* numbers in what arrives: the far end may send all that are not SDP_PT_NONE */
 	uint8_t		rx_pt[SDP_CODEC_SLOTS];
+	uint8_t		flags;		/* SDP_PTIME_SAID and so on */
 };
 
 /* What must be repeated of an m-line that we do not use. */
@@ -197,6 +207,10 @@ struct sdp_local {
 	bool		rtcp_mux;	/* offer and accept it */
 	/* we want the far end not to send: sendonly in place of sendrecv */
 	bool		hold;
+	bool		no_events;	/* keys go by other ways than telephone-event */
+	/* the codecs that may be used, best first; norder 0: all, in the table's order */
+	uint8_t		norder;
+	uint8_t		order[SDP_CODEC_SLOTS];
 };
 
 /* id: a random number for o=; 31 bits of it are used. */
@@ -220,15 +234,16 @@ int sdp_take_answer(struct sdp_state *st, const struct sdp *answer, const char *
  * Writes the answer to the offer taken last into out (size octets, NUL-terminated) and sets
  * st->now. Written again without a new offer, it is the same answer (its version does not rise
  * unless local changed). like: the state of the other leg, whose codec in use is preferred if the
- * offer has it; NULL none. Returns the length, or -EINVAL (no offer taken), or -ENOSPC.
+ * offer has it; NULL none; else the first of local->order. Packets as long as like's far end wants
+ * them are asked for. Returns the length, or -EINVAL (no offer taken), or -ENOSPC.
  */
 int sdp_make_answer(struct sdp_state *st, const struct sdp_local *local,
     const struct sdp_state *like, char *out, size_t size);
 
 /*
- * Writes an offer: the m-lines of the dialog in their order, ours with every codec of the table.
- * like: the codecs that the other leg's far end named come first, in its order; NULL: the table's
- * order. Returns the length or -ENOSPC.
+ * Writes an offer: the m-lines of the dialog in their order, ours with every codec of local->order
+ * (or of the table). like: the codecs that the other leg's far end named come first (in our order,
+ * if there is one, else in its); NULL: the order alone. Returns the length or -ENOSPC.
  */
 int sdp_make_offer(struct sdp_state *st, const struct sdp_local *local,
     const struct sdp_state *like, char *out, size_t size);
@@ -242,9 +257,21 @@ enum sdp_codec sdp_rx_codec(const struct sdp_stream *now, uint8_t pt);
 
 /*
  * Whether it is telephone-event: the number of our SDP, or (as some phones have it) of the far
- * end's own.
+ * end's own. Returns the clock of its durations, in thousands a second, or 0.
  */
-bool sdp_rx_is_event(const struct sdp_stream *now, uint8_t pt);
+unsigned sdp_rx_event(const struct sdp_stream *now, uint8_t pt);
+
+/* The number by which the far end takes keys, with their clock; SDP_PT_NONE: by none. */
+uint8_t sdp_tx_event(const struct sdp_stream *now, unsigned *khz);
+
+/*
+ * "opus,PCMA" (names of the table in any case) into order; returns how many, unknown ones are left
+ * out.
+ */
+uint8_t sdp_codec_order(const char *names, uint8_t order[SDP_CODEC_SLOTS]);
+
+/* Takes the codecs of the table that are not in order out of every audio line. n 0: leaves all. */
+void sdp_keep_codecs(struct sdp *sdp, const uint8_t *order, uint8_t n);
 
 /*
  * What the stream allows, by st->now: may we send to the far end; may the far end send to us (else

@@ -30,6 +30,9 @@ struct audio {
 	uint8_t			 pts[SDP_CODEC_SLOTS];	/* in step with codecs */
 	uint8_t			 n;
 	uint8_t			 te;			/* SDP_PT_NONE: none */
+	uint8_t			 te48;			/* the same on a clock of 48 kHz */
+	bool			 noise;			/* CN */
+	unsigned		 ptime_ms;
 	enum media_direction	 dir;			/* seen from us */
 	bool			 mux;
 };
@@ -83,8 +86,12 @@ add_audio(struct text *t, const struct audio *a, const struct sdp_local *local)
 	add(t, "m=audio %u %s", a->port, a->proto);
 	for (size_t i = 0; i < a->n; i++)
 		add(t, " %u", a->pts[i]);
+	if (a->noise)
+		add(t, " %d", SDP_NOISE_PT);
 	if (a->te != SDP_PT_NONE)
 		add(t, " %u", a->te);
+	if (a->te48 != SDP_PT_NONE)
+		add(t, " %u", a->te48);
 	add(t, "\r\n");
 	for (size_t i = 0; i < a->n; i++) {
 		const struct sdp_codec_row *row = sdp_codec_row((enum sdp_codec)a->codecs[i]);
@@ -99,7 +106,11 @@ add_audio(struct text *t, const struct audio *a, const struct sdp_local *local)
 	if (a->te != SDP_PT_NONE)
 		add(t, "a=rtpmap:%u telephone-event/%d\r\na=fmtp:%u 0-16\r\n", a->te, SDP_EVENT_HZ,
 		    a->te);
-	add(t, "a=ptime:%d\r\na=%s\r\n", SDP_PTIME_MS, dir_name(a->dir));
+	if (a->te48 != SDP_PT_NONE)
+		add(t, "a=rtpmap:%u telephone-event/%d\r\na=fmtp:%u 0-16\r\n", a->te48,
+		    SDP_EVENT48_HZ, a->te48);
+	add(t, "a=ptime:%u\r\na=maxptime:%d\r\na=%s\r\n", a->ptime_ms, SDP_MAXPTIME_MS,
+	    dir_name(a->dir));
 	if (a->mux)
 		add(t, "a=rtcp:%u\r\na=rtcp-mux\r\n", a->port);
 	else if (local->rtcp_port != 0 && local->rtcp_port != a->port + 1)
@@ -150,17 +161,29 @@ write_all(struct sdp_state *st, const struct audio *a, const struct sdp_local *l
 
 /* ---- answers -------------------------------------------------------------------------------- */
 
+/* Packets as long as the other leg's far end wants them need no cutting; else as this one has them. */
+static unsigned
+ask_ptime(const struct sdp_stream *own, const struct sdp_state *like)
+{
+	if (like != NULL && (like->far.stream.flags & SDP_PTIME_SAID))
+		return like->far.stream.ptime_ms;
+	return own != NULL && (own->flags & SDP_PTIME_SAID) ? own->ptime_ms : SDP_PTIME_MS;
+}
+
 /*
- * The codec of the answer: what the other leg sends, so that nothing has to be transcoded, else the
- * offerer's first.
+ * The codec of the answer: what the other leg sends, so that nothing has to be transcoded, else our
+ * first, else the offerer's.
  */
 static enum sdp_codec
-choose(const struct sdp_far *far, const struct sdp_state *like)
+choose(const struct sdp_far *far, const struct sdp_local *local, const struct sdp_state *like)
 {
 	if (like != NULL && like->negotiated)
 		for (size_t i = 0; i < far->ncodecs; i++)
 			if (far->codecs[i] == like->now.codec)
 				return (enum sdp_codec)far->codecs[i];
+	for (size_t i = 0; i < local->norder; i++)
+		if (memchr(far->codecs, local->order[i], far->ncodecs) != NULL)
+			return (enum sdp_codec)local->order[i];
 	return (enum sdp_codec)far->codecs[0];
 }
 
@@ -169,6 +192,9 @@ static void
 agree(const struct sdp_far *far, enum sdp_codec codec, const struct sdp_local *local,
     struct sdp_stream *now)
 {
+	const uint8_t *pt = far->stream.tx_pt;
+	bool wide = codec == SDP_CODEC_OPUS || far->stream.te_tx == SDP_PT_NONE;
+
 	*now = far->stream;
 	memset(now->tx_pt, SDP_PT_NONE, sizeof(now->tx_pt));
 	if (far->ended) {
@@ -177,7 +203,17 @@ agree(const struct sdp_far *far, enum sdp_codec codec, const struct sdp_local *l
 	}
 	now->codec = codec;
 	now->tx_pt[codec] = now->rx_pt[codec] = far->stream.tx_pt[codec];
+	if (codec != SDP_CODEC_OPUS)
+		now->tx_pt[SDP_SLOT_NOISE] = pt[SDP_SLOT_NOISE];
 	now->te_rx = now->te_tx;
+	if (wide && pt[SDP_SLOT_EVENT48] != SDP_PT_NONE) {
+		now->te_rx = now->te_tx = SDP_PT_NONE;
+		now->tx_pt[SDP_SLOT_EVENT48] = now->rx_pt[SDP_SLOT_EVENT48] = pt[SDP_SLOT_EVENT48];
+	}
+	if (local->no_events) {
+		now->te_rx = now->te_tx = SDP_PT_NONE;
+		now->tx_pt[SDP_SLOT_EVENT48] = now->rx_pt[SDP_SLOT_EVENT48] = SDP_PT_NONE;
+	}
 	now->our_dir = sdp_mirror((enum media_direction)far->stream.far_dir);
 	if (local->hold)
 		now->our_dir = sdp_without((enum media_direction)now->our_dir, MEDIA_SENDONLY);
@@ -190,14 +226,14 @@ int
 sdp_make_answer(struct sdp_state *st, const struct sdp_local *local, const struct sdp_state *like,
     char *out, size_t size)
 {
-	struct audio a = { .te = SDP_PT_NONE };
+	struct audio a = { .te = SDP_PT_NONE, .te48 = SDP_PT_NONE };
 	struct sdp_stream now;
 	int n;
 
 	if (!st->has_far && !st->answered)
 		return -EINVAL;
 	/* Once given, an answer keeps its codec: the far end may be sending it already. */
-	agree(&st->far, st->has_far ? choose(&st->far, like) : (enum sdp_codec)st->now.codec, local,
+	agree(&st->far, st->has_far ? choose(&st->far, local, like) : (enum sdp_codec)st->now.codec, local,
 	    &now);
 	if (!st->far.ended) {
 		a.proto = st->far.lines[st->far.audio].proto;
@@ -206,6 +242,9 @@ sdp_make_answer(struct sdp_state *st, const struct sdp_local *local, const struc
 		a.pts[0] = now.rx_pt[now.codec];
 		a.n = 1;
 		a.te = now.te_rx;
+		a.te48 = now.rx_pt[SDP_SLOT_EVENT48];
+		a.noise = now.tx_pt[SDP_SLOT_NOISE] != SDP_PT_NONE;
+		a.ptime_ms = ask_ptime(&st->far.stream, like);
 		a.dir = (enum media_direction)now.our_dir;
 		a.mux = now.rtcp_mux;
 	}
@@ -225,9 +264,11 @@ sdp_make_answer(struct sdp_state *st, const struct sdp_local *local, const struc
 /* ---- offers --------------------------------------------------------------------------------- */
 
 static void
-put_codec(struct audio *a, const struct sdp_state *st, uint8_t codec)
+put_codec(struct audio *a, const struct sdp_state *st, const struct sdp_local *local,
+    uint8_t codec)
 {
-	if (codec == SDP_CODEC_NONE || sdp_codec_row((enum sdp_codec)codec) == NULL)
+	if (codec == SDP_CODEC_NONE || sdp_codec_row((enum sdp_codec)codec) == NULL ||
+	    (local->norder > 0 && memchr(local->order, codec, local->norder) == NULL))
 		return;
 	for (size_t i = 0; i < a->n; i++)
 		if (a->codecs[i] == codec)
@@ -238,14 +279,14 @@ put_codec(struct audio *a, const struct sdp_state *st, uint8_t codec)
 
 /* Two names of one number would make the offer void: whoever comes later gets a free one. */
 static uint8_t
-free_pt(const struct audio *a, size_t n, uint8_t want)
+free_pt(const struct audio *a, size_t n, uint8_t want, const uint8_t *taken)
 {
 	for (int pt = want, tries = 0; tries < 64; tries++) {
 		size_t i = 0;
 
 		while (i < n && a->pts[i] != pt)
 			i++;
-		if (i == n)
+		if (i == n && (taken == NULL || taken[0] != pt))
 			return (uint8_t)pt;
 		pt = tries == 0 ? 96 : pt + 1;
 		if (pt > 127)
@@ -254,14 +295,54 @@ free_pt(const struct audio *a, size_t n, uint8_t want)
 	return SDP_PT_NONE;
 }
 
+/* Ours and the other leg's first, so that nothing has to be transcoded; then the rest. */
+static void
+put_codecs(struct audio *a, const struct sdp_state *st, const struct sdp_local *local,
+    const struct sdp_state *like)
+{
+	const struct sdp_codec_row *rows;
+	size_t nrows;
+
+	if (like != NULL && like->negotiated)
+		put_codec(a, st, local, like->now.codec);
+	if (like == NULL && st->negotiated)
+		put_codec(a, st, local, st->now.codec);
+	for (size_t i = 0; like != NULL && i < local->norder; i++)
+		if (memchr(like->far.codecs, local->order[i], like->far.ncodecs) != NULL)
+			put_codec(a, st, local, local->order[i]);
+	for (size_t i = 0; like != NULL && i < like->far.ncodecs; i++)
+		put_codec(a, st, local, like->far.codecs[i]);
+	for (size_t i = 0; i < local->norder; i++)
+		put_codec(a, st, local, local->order[i]);
+	rows = sdp_codec_rows(&nrows);
+	for (size_t i = 0; i < nrows; i++)
+		put_codec(a, st, local, rows[i].codec);
+}
+
+/* What is no codec: comfort noise if the other leg has it, keys on the clocks of the codecs. */
+static void
+put_others(struct audio *a, const struct sdp_state *st, const struct sdp_local *local,
+    const struct sdp_state *like)
+{
+	bool opus = memchr(a->codecs, SDP_CODEC_OPUS, a->n) != NULL;
+	uint8_t taken[2] = { SDP_PT_NONE, SDP_PT_NONE };
+
+	a->noise = like != NULL && like->far.stream.tx_pt[SDP_SLOT_NOISE] != SDP_PT_NONE;
+	a->ptime_ms = ask_ptime(NULL, like);
+	if (local->no_events)
+		return;
+	taken[0] = a->te = free_pt(a, a->n, st->te_pt, taken);
+	if (opus)
+		a->te48 = free_pt(a, a->n, st->pt[SDP_SLOT_EVENT48] != SDP_PT_NONE ?
+		    st->pt[SDP_SLOT_EVENT48] : SDP_EVENT48_PT, taken);
+}
+
 int
 sdp_make_offer(struct sdp_state *st, const struct sdp_local *local, const struct sdp_state *like,
     char *out, size_t size)
 {
-	struct audio a = { .proto = "RTP/AVP", .te = SDP_PT_NONE };
-	const struct sdp_codec_row *rows;
+	struct audio a = { .proto = "RTP/AVP", .te = SDP_PT_NONE, .te48 = SDP_PT_NONE };
 	const char *proto;
-	size_t nrows;
 	int n;
 
 	a.port = addr_port(&local->rtp);
@@ -272,20 +353,10 @@ sdp_make_offer(struct sdp_state *st, const struct sdp_local *local, const struct
 		if (strcmp(proto, "RTP/AVPF") == 0)
 			a.proto = proto;
 	}
-	if (like != NULL) {
-		if (like->negotiated)
-			put_codec(&a, st, like->now.codec);
-		for (size_t i = 0; i < like->far.ncodecs; i++)
-			put_codec(&a, st, like->far.codecs[i]);
-	} else if (st->negotiated) {
-		put_codec(&a, st, st->now.codec);
-	}
-	rows = sdp_codec_rows(&nrows);
-	for (size_t i = 0; i < nrows; i++)
-		put_codec(&a, st, rows[i].codec);
+	put_codecs(&a, st, local, like);
 	for (size_t i = 0; i < a.n; i++)
-		a.pts[i] = free_pt(&a, i, a.pts[i]);
-	a.te = free_pt(&a, a.n, st->te_pt);
+		a.pts[i] = free_pt(&a, i, a.pts[i], NULL);
+	put_others(&a, st, local, like);
 	if ((n = write_all(st, &a, local, out, size)) < 0)
 		return n;
 	st->offered = 0;
@@ -293,13 +364,22 @@ sdp_make_offer(struct sdp_state *st, const struct sdp_local *local, const struct
 		st->offered |= (uint8_t)(1u << a.codecs[i]);
 		st->pt[a.codecs[i]] = a.pts[i];
 	}
-	st->offered_te = st->te_pt = a.te;
+	st->offered_te = a.te;
+	if (a.te != SDP_PT_NONE)
+		st->te_pt = a.te;
+	st->pt[SDP_SLOT_NOISE] = a.noise ? SDP_NOISE_PT : SDP_PT_NONE;
+	st->pt[SDP_SLOT_EVENT48] = a.te48;
+	if (a.noise)
+		st->offered |= 1u << SDP_SLOT_NOISE;
+	if (a.te48 != SDP_PT_NONE)
+		st->offered |= 1u << SDP_SLOT_EVENT48;
 	st->offered_dir = a.dir;
 	st->offered_mux = a.mux;
 	if (!st->negotiated) {		/* media may come before the answer does */
 		for (size_t i = 0; i < a.n; i++)
 			st->now.rx_pt[a.codecs[i]] = a.pts[i];
 		st->now.te_rx = a.te;
+		st->now.rx_pt[SDP_SLOT_EVENT48] = a.te48;
 	}
 	return n;
 }

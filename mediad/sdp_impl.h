@@ -8,8 +8,12 @@
 #define SDP_PTIME_MS	20	/* of our packets, and asked for in our SDP */
 /* telephone-event in our offers, unless the far end has another number for it */
 #define SDP_EVENT_PT	101
-/* its clock (RFC 4733 section 2.1): that of every codec that we have */
+/* its clock (RFC 4733 section 2.1): that of every codec that we have but Opus */
 #define SDP_EVENT_HZ	8000
+#define SDP_EVENT48_HZ	48000
+#define SDP_EVENT48_PT	110
+#define SDP_NOISE_PT	13	/* CN/8000, static (RFC 3551) */
+#define SDP_MAXPTIME_MS	60
 
 /* Nothing agreed. */
 void sdp_stream_clear(struct sdp_stream *s);

@@ -43,18 +43,36 @@ sdp_may_receive(const struct sdp_stream *now)
 enum sdp_codec
 sdp_rx_codec(const struct sdp_stream *now, uint8_t pt)
 {
-	for (int c = 1; c < SDP_CODEC_SLOTS; c++)
+	for (int c = 1; c < SDP_CODEC_END; c++)
 		if (now->rx_pt[c] == pt && pt != SDP_PT_NONE)
 			return (enum sdp_codec)c;
 	return SDP_CODEC_NONE;
 }
 
-bool
-sdp_rx_is_event(const struct sdp_stream *now, uint8_t pt)
+unsigned
+sdp_rx_event(const struct sdp_stream *now, uint8_t pt)
 {
 	if (pt == SDP_PT_NONE)
-		return false;
-	return pt == now->te_rx || (pt == now->te_tx && sdp_rx_codec(now, pt) == SDP_CODEC_NONE);
+		return 0;
+	if (pt == now->te_rx)
+		return SDP_EVENT_HZ / 1000;
+	if (pt == now->rx_pt[SDP_SLOT_EVENT48])
+		return SDP_EVENT48_HZ / 1000;
+	if (sdp_rx_codec(now, pt) != SDP_CODEC_NONE)
+		return 0;
+	return pt == now->te_tx ? SDP_EVENT_HZ / 1000 :
+	    pt == now->tx_pt[SDP_SLOT_EVENT48] ? SDP_EVENT48_HZ / 1000 : 0;
+}
+
+uint8_t
+sdp_tx_event(const struct sdp_stream *now, unsigned *khz)
+{
+	uint8_t wide = now->tx_pt[SDP_SLOT_EVENT48];
+	bool use = wide != SDP_PT_NONE &&
+	    (now->codec == SDP_CODEC_OPUS || now->te_tx == SDP_PT_NONE);
+
+	*khz = (use ? SDP_EVENT48_HZ : SDP_EVENT_HZ) / 1000;
+	return use ? wide : now->te_tx;
 }
 
 void
@@ -123,6 +141,44 @@ codec_of(const struct sdp_fmt *f)
 	return SDP_CODEC_NONE;
 }
 
+/* Whether key=1 stands among the parameters, which are separated by ; and blanks. */
+static bool
+fmtp_on(struct sdp_view v, const char *key)
+{
+	size_t n = strlen(key);
+
+	for (size_t i = 0; i + n + 1 < v.len; i++)
+		if ((i == 0 || v.p[i - 1] == ';' || v.p[i - 1] == ' ') &&
+		    strncasecmp(v.p + i, key, n) == 0 && v.p[i + n] == '=' && v.p[i + n + 1] == '1')
+			return true;
+	return false;
+}
+
+static void
+judge_fmtp(const struct sdp_fmt *f, enum sdp_codec codec, struct sdp_stream *s)
+{
+	if (codec != SDP_CODEC_OPUS)
+		return;
+	if (fmtp_on(f->fmtp, "useinbandfec"))
+		s->flags |= SDP_OPUS_FEC;
+	if (fmtp_on(f->fmtp, "usedtx"))
+		s->flags |= SDP_OPUS_DTX;
+}
+
+/* What has a number and is no codec. */
+static void
+judge_other(const struct sdp_fmt *f, struct sdp_stream *s)
+{
+	bool event = name_is(f, "telephone-event");
+
+	if (event && f->clock_hz == SDP_EVENT_HZ && s->te_tx == SDP_PT_NONE)
+		s->te_tx = f->pt;
+	else if (event && f->clock_hz == SDP_EVENT48_HZ)
+		s->tx_pt[SDP_SLOT_EVENT48] = f->pt;
+	else if (f->pt == SDP_NOISE_PT && (f->clock_hz == 0 || name_is(f, "CN")))
+		s->tx_pt[SDP_SLOT_NOISE] = f->pt;
+}
+
 /* Which of our codecs m has, in its order, and the numbers. */
 static void
 judge_codecs(const struct sdp_media *m, struct sdp_far *far)
@@ -136,9 +192,9 @@ judge_codecs(const struct sdp_media *m, struct sdp_far *far)
 		if (codec != SDP_CODEC_NONE && s->tx_pt[codec] == SDP_PT_NONE) {
 			s->tx_pt[codec] = m->fmts[i].pt;
 			far->codecs[far->ncodecs++] = codec;
-		} else if (s->te_tx == SDP_PT_NONE && name_is(&m->fmts[i], "telephone-event") &&
-		    m->fmts[i].clock_hz == SDP_EVENT_HZ) {
-			s->te_tx = m->fmts[i].pt;
+			judge_fmtp(&m->fmts[i], codec, s);
+		} else if (codec == SDP_CODEC_NONE) {
+			judge_other(&m->fmts[i], s);
 		}
 	}
 }
@@ -180,6 +236,8 @@ judge_audio(const struct sdp_media *m, struct sdp_far *far, const char **why)
 	s->rtcp_mux = m->rtcp_mux;
 	s->codec = far->codecs[0];
 	s->ptime_ms = judge_ptime(m);
+	if (m->ptime_ms != 0)
+		s->flags |= SDP_PTIME_SAID;
 	s->far_dir = m->direction;
 	if (addr_is_any(&m->addr))	/* hold as RFC 2543 had it */
 		s->far_dir = sdp_without(m->direction, MEDIA_SENDONLY);
@@ -240,6 +298,24 @@ judge(const struct sdp *in, struct sdp_far *far, const char **why)
 	return false;
 }
 
+void
+sdp_keep_codecs(struct sdp *sdp, const uint8_t *order, uint8_t n)
+{
+	for (size_t i = 0; i < sdp->nmedia && n > 0; i++) {
+		struct sdp_media *m = &sdp->media[i];
+		uint8_t kept = 0;
+
+		for (uint8_t k = 0; m->kind == SDP_KIND_AUDIO && k < m->nfmts; k++) {
+			enum sdp_codec codec = codec_of(&m->fmts[k]);
+
+			if (codec == SDP_CODEC_NONE || memchr(order, (int)codec, n) != NULL)
+				m->fmts[kept++] = m->fmts[k];
+		}
+		if (m->kind == SDP_KIND_AUDIO)
+			m->nfmts = kept;
+	}
+}
+
 /* ---- the two halves of an exchange ---------------------------------------------------------- */
 
 int
@@ -292,6 +368,11 @@ sdp_take_answer(struct sdp_state *st, const struct sdp *answer, const char **rea
 	for (int c = 1; c < SDP_CODEC_SLOTS; c++)
 		s->rx_pt[c] = st->offered & (1u << c) ? st->pt[c] : SDP_PT_NONE;
 	s->te_rx = st->offered_te;
+	for (int c = SDP_CODEC_END; c < SDP_CODEC_SLOTS; c++)
+		if ((st->offered & (1u << c)) == 0)
+			s->tx_pt[c] = SDP_PT_NONE;
+	if (st->offered_te == SDP_PT_NONE)
+		s->te_tx = SDP_PT_NONE;
 	if (!st->offered_mux)
 		sdp_stream_unmux(s);
 	s->far_dir = sdp_without((enum media_direction)s->far_dir,

@@ -41,6 +41,7 @@ session_configure(struct session *s, bool can_wait)
 	cmd.u.conf.now = s->rec.sdp.now;
 	cmd.u.conf.sip = s->rec.sip;
 	cmd.u.conf.negotiated = s->rec.sdp.negotiated;
+	cmd.u.conf.dtmf = s->rec.dtmf;
 	worker_cmd(s->worker, &cmd);
 }
 
@@ -67,6 +68,9 @@ fill_local(const struct session *s, bool mux, struct sdp_local *local)
 	local->rtp = s->rec.told;
 	local->rtcp_port = (uint16_t)(addr_port(&s->rec.told) + 1);
 	local->rtcp_mux = mux;
+	local->no_events = s->rec.dtmf == MEDIA_DTMF_INFO || s->rec.dtmf == MEDIA_DTMF_INBAND;
+	local->norder = s->rec.norder;
+	memcpy(local->order, s->rec.order, sizeof(local->order));
 }
 
 /* Finds or makes the session. far: where the far end is, family 0 unknown. */
@@ -124,6 +128,14 @@ far_address(const struct sdp *sdp, union addr *out)
 	}
 }
 
+/* Which codecs may be used, and how keys go. */
+static void
+take_wishes(struct session *s, const char *codecs, uint8_t dtmf)
+{
+	s->rec.norder = sdp_codec_order(codecs, s->rec.order);
+	s->rec.dtmf = dtmf;
+}
+
 /* Our sockets are of one family. */
 static bool
 family_fits(const struct session *s, const union addr *far)
@@ -135,6 +147,7 @@ family_fits(const struct session *s, const union addr *far)
 int
 session_offer(struct mediad *m, const struct msg_media_offer *msg, const char **reason)
 {
+	uint8_t order[SDP_CODEC_SLOTS], norder = sdp_codec_order(msg->codecs, order);
 	struct sdp_state trial;
 	struct session *s;
 	union addr far, sip;
@@ -144,6 +157,7 @@ session_offer(struct mediad *m, const struct msg_media_offer *msg, const char **
 
 	if ((r = parse_sdp(m, msg->session, &msg->sdp, &sdp, reason)) != 0)
 		return r;
+	sdp_keep_codecs(&sdp, order, norder);
 	sdp_state_init(&trial, 1);	/* what nobody could answer does not cost a port */
 	if (session_find(m, msg->session) == NULL &&
 	    (r = sdp_take_offer(&trial, &sdp, reason)) != 0)
@@ -155,6 +169,7 @@ session_offer(struct mediad *m, const struct msg_media_offer *msg, const char **
 	if ((r = need_session(m, msg->session, msg->call, &far, NULL, &s, &made, reason)) != 0)
 		return r;
 	s->rec.sip = sip;
+	take_wishes(s, msg->codecs, msg->dtmf);
 	if (!family_fits(s, &far)) {
 		*reason = "address family changed";
 		return 488;
@@ -233,6 +248,7 @@ session_make_offer(struct mediad *m, const struct msg_media_make_offer *msg, cha
 	if (r != 0)
 		return r;
 	s->rec.sip = far;
+	take_wishes(s, msg->codecs, msg->dtmf);
 	if (like != NULL && !(msg->flags & MEDIA_FLAG_LATE))
 		like_sdp = &like->rec.sdp;
 	fill_local(s, s->rec.sdp.negotiated && s->rec.sdp.now.rtcp_mux, &local);
@@ -269,6 +285,72 @@ leave_peer(struct mediad *m, struct session *s)
 	}
 }
 
+static void
+leave_room(struct mediad *m, struct session *s)
+{
+	struct cmd cmd = { .type = CMD_LEAVE, .stream = s->stream };
+
+	if (s->rec.room == 0)
+		return;
+	s->rec.room = 0;
+	session_save(m, s);
+	worker_cmd(s->worker, &cmd);
+}
+
+int
+session_join(struct mediad *m, const struct msg_media_join *msg, const char **reason)
+{
+	struct session *s = session_find(m, msg->session);
+	struct cmd cmd = { .type = CMD_JOIN };
+
+	*reason = msg->room == 0 ? "room 0" : unknown;
+	if (s == NULL || msg->room == 0)
+		return 500;
+	if (s->rec.room == msg->room && s->rec.room_flags == msg->flags)
+		return 0;
+	if (s->rec.room != msg->room)
+		leave_room(m, s);
+	leave_peer(m, s);
+	s->rec.echo = 0;
+	s->rec.room = msg->room;
+	s->rec.room_flags = msg->flags;
+	session_save(m, s);
+	session_move(s, session_worker(m, msg->room));
+	cmd.stream = s->stream;
+	cmd.u.room.id = msg->room;
+	cmd.u.room.flags = msg->flags;
+	worker_cmd(s->worker, &cmd);
+	return 0;
+}
+
+int
+session_leave(struct mediad *m, uint64_t id, const char **reason)
+{
+	struct session *s = session_find(m, id);
+
+	*reason = unknown;
+	if (s == NULL)
+		return 500;
+	leave_room(m, s);
+	return 0;
+}
+
+int
+session_key(struct mediad *m, const struct msg_media_key *msg, const char **reason)
+{
+	struct session *s = session_find(m, msg->session);
+	struct cmd cmd = { .type = CMD_KEY };
+
+	*reason = strchr("0123456789*#ABCD", msg->digit) == NULL ? "no key" : unknown;
+	if (s == NULL || msg->digit == 0 || strchr("0123456789*#ABCD", msg->digit) == NULL)
+		return 500;
+	cmd.stream = s->stream;
+	cmd.u.key.digit = (char)msg->digit;
+	cmd.u.key.ms = msg->duration_ms;
+	worker_cmd(s->worker, &cmd);
+	return 0;
+}
+
 int
 session_connect(struct mediad *m, uint64_t a_id, uint64_t b_id, const char **reason)
 {
@@ -280,6 +362,8 @@ session_connect(struct mediad *m, uint64_t a_id, uint64_t b_id, const char **rea
 		return 500;
 	if (a->rec.peer == b_id && b->rec.peer == a_id)
 		return 0;
+	leave_room(m, a);
+	leave_room(m, b);
 	leave_peer(m, a);
 	leave_peer(m, b);
 	a->rec.peer = b_id;

@@ -23,7 +23,7 @@ struct mediad;
 
 #define SESSION_CK_MAGIC	0x4d534553	/* "MSES" */
 #define STREAM_CK_MAGIC		0x4d535452	/* "MSTR" */
-#define SESSION_CK_VERSION	1
+#define SESSION_CK_VERSION	2	/* 2: room, codecs, keys */
 #define SESSIONS_MAX		32768		/* more than the ports allow */
 #define SESSION_PATH_MAX	255
 
@@ -44,6 +44,11 @@ struct session_rec {
 	uint8_t			pad;
 	struct sdp_state	sdp;
 	union addr		sip;	/* where its SIP comes from or goes to; family 0: unknown */
+	uint64_t		room;	/* 0: in none */
+	uint8_t			room_flags;
+	uint8_t			dtmf;	/* enum media_dtmf_way */
+	uint8_t			norder;	/* the codecs that may be used, best first; 0: all */
+	uint8_t			order[SDP_CODEC_SLOTS];
 };
 
 struct session {
@@ -74,6 +79,10 @@ enum media_direction session_direction(const struct session *s);
 int session_connect(struct mediad *m, uint64_t a, uint64_t b, const char **reason);
 int session_disconnect(struct mediad *m, uint64_t id, const char **reason);
 int session_echo(struct mediad *m, uint64_t id, bool on, const char **reason);
+int session_join(struct mediad *m, const struct msg_media_join *msg, const char **reason);
+int session_leave(struct mediad *m, uint64_t id, const char **reason);
+/* A key that its far end pressed outside of its media. */
+int session_key(struct mediad *m, const struct msg_media_key *msg, const char **reason);
 int session_play(struct mediad *m, const struct msg_media_play *msg, const char **reason);
 int session_play_stop(struct mediad *m, uint64_t id, const char **reason);
 

@@ -21,6 +21,9 @@ void session_configure(struct session *s, bool can_wait);
  */
 void session_move(struct session *s, struct worker *to);
 
+/* The worker of a call's sessions, or of a room's. */
+struct worker *session_worker(struct mediad *m, uint64_t call);
+
 void session_save(struct mediad *m, const struct session *s);
 
 #endif

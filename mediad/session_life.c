@@ -16,8 +16,8 @@
 #include "mediad/where.h"
 
 /* Sessions of one call have the same worker from the start. */
-static struct worker *
-worker_of(struct mediad *m, uint64_t call)
+struct worker *
+session_worker(struct mediad *m, uint64_t call)
 {
 	uint64_t h = (call ^ call >> 32) * UINT64_C(0x9e3779b97f4a7c15);
 
@@ -92,6 +92,8 @@ discard(struct mediad *m, struct session **pp)
 	port_give_back(m->ports, &s->ports);
 	ckpt_del(m->sessions_ck, s->slot);
 	ckpt_del(m->streams_ck, s->rec.stream_slot);
+	if (s->stream != NULL)
+		voice_free(&s->stream->voice);
 	mem_free(&s->stream);
 	mem_free(&s);
 }
@@ -126,7 +128,7 @@ session_new(struct mediad *m, uint64_t id, uint64_t call, const union addr *far,
 	sdp_state_init(&s->rec.sdp, sdp_id);
 	ckpt_put(m->streams_ck, s->stream->slot, &s->stream->st);
 	session_save(m, s);
-	s->worker = worker_of(m, call);
+	s->worker = session_worker(m, call);
 	HASH_ADD(hh, m->sessions, rec.id, sizeof(s->rec.id), s);
 	give_to_worker(s);
 	*out = s;
@@ -241,7 +243,7 @@ take_up(struct mediad *m, uint32_t slot)
 		discard(m, &s);
 		return NULL;
 	}
-	s->worker = worker_of(m, s->rec.call);
+	s->worker = session_worker(m, s->rec.call);
 	HASH_ADD(hh, m->sessions, rec.id, sizeof(s->rec.id), s);
 	return s;
 }
@@ -256,6 +258,8 @@ set_going(struct mediad *m, struct session *s)
 	if (peer != NULL && peer->rec.peer == s->rec.id && s->rec.id > peer->rec.id)
 		/* of one call, or moved there: together, in any case */
 		s->worker = peer->worker;
+	if (s->rec.room != 0)
+		s->worker = session_worker(m, s->rec.room);
 	give_to_worker(s);
 	session_configure(s, false);
 	if (s->rec.echo) {
@@ -278,6 +282,14 @@ connect_again(struct mediad *m, struct session *s)
 	struct session *peer = s->rec.peer == 0 ? NULL : session_find(m, s->rec.peer);
 	struct cmd cmd = { .type = CMD_CONNECT, .stream = s->stream };
 
+	if (s->rec.room != 0) {
+		cmd.type = CMD_JOIN;
+		cmd.u.room.id = s->rec.room;
+		cmd.u.room.flags = s->rec.room_flags;
+		cmd.u.room.again = true;
+		worker_cmd(s->worker, &cmd);
+		return;
+	}
 	if (peer == NULL || peer->rec.peer != s->rec.id) {
 		/* killed between two records; featured connects again after sync */
 		s->rec.peer = 0;
@@ -358,6 +370,7 @@ session_free_all(struct mediad *m)
 		sound_unref(&s->stream->sound);
 		io_port_close(&s->ports.rtp);
 		io_port_close(&s->ports.rtcp);
+		voice_free(&s->stream->voice);
 		mem_free(&s->stream);
 		mem_free(&s);
 	}

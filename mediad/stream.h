@@ -3,9 +3,10 @@
  * A stream: the packets of one session, as its worker thread sees them. The main thread makes it,
  * hands it to a worker by CMD_ADD and gets it back by EV_REMOVED (worker.h); in between only that
  * worker touches it. Streams that hear each other live on the same worker, so nothing here takes a
- * lock, allocates, or waits.
+ * lock or waits, and the path of relayed packets does not allocate.
  *
- * stream_in.c takes packets in and relays them, stream_out.c makes packets (playing), stream_rtcp.c
+ * stream_in.c takes packets in and relays them where codec and length agree. Everything else goes
+ * through frames of 20 ms (voice.h, stream_tick.c). stream_keys.c passes keys on, stream_rtcp.c
  * reports.
  */
 #ifndef WARDEN_MEDIAD_STREAM_H
@@ -24,8 +25,10 @@
 #include "mediad/sdp.h"
 #include "mediad/sound.h"
 #include "mediad/tap.h"
+#include "mediad/voice.h"
 
 struct worker;
+struct room;
 
 /* What io_attach() is given as tag. */
 enum stream_port {
@@ -56,7 +59,7 @@ struct stream_state {
 	uint32_t	play_at;	/* samples of the sound that were played */
 	uint16_t	play_left;	/* rounds that are still to come; 0: for ever */
 	uint8_t		codec_in;	/* enum sdp_codec that came last */
-	uint8_t		pad;
+	uint8_t		info_keys;	/* its far end has sent a key by SIP INFO */
 };
 
 /*
@@ -85,6 +88,7 @@ struct stream_stats {
 #define RX_UNKNOWN	0xff
 #define RX_EVENT	0xfe
 #define RX_NOISE	0xfd	/* comfort noise (RFC 3389), which phones send without asking */
+#define RX_EVENT48	0xfc	/* telephone-event on a clock of 48 kHz */
 #define RX_NOISE_PT	13
 
 #define STREAM_TAPS 2	/* recordings of one stream at a time: the call, and a message */
@@ -114,12 +118,20 @@ struct stream {
 	uint64_t		 rtcp_sent;
 	struct sound		*sound;		/* being played; ours to release */
 	uint32_t		 play;		/* its id; 0: nothing is played */
-	/* samples that the clock is ahead of what was sent */
-	uint32_t		 play_due;
 	struct stream_tap	 taps[STREAM_TAPS];
 	unsigned		 ntaps;
+	struct voice		*voice;		/* NULL: merely relayed */
+	/* what it is sent are frames of whom it hears: their packets cannot be relayed */
+	bool			 frames;
+	bool			 ticks;		/* in the worker's list */
+	uint8_t			 dtmf;		/* enum media_dtmf_way */
+	uint8_t			 room_flags;	/* enum media_room_flags */
+	uint8_t			 odd;		/* packets in a row of another length than it wants */
+	uint16_t		 want_ms;	/* length that its far end asked for; 0: any */
+	struct room		*room;		/* NULL: in none */
+	LIST_ENTRY(stream)	 member;	/* of the room */
 	LIST_ENTRY(stream)	 slice;		/* worker's lists */
-	LIST_ENTRY(stream)	 playing;
+	LIST_ENTRY(stream)	 ticking;
 	uint8_t			 rx[128];	/* payload type to RX_* or enum sdp_codec */
 };
 
@@ -127,15 +139,54 @@ struct stream {
 void stream_rtp_in(struct worker *w, struct stream *s, struct io_packet *p, uint64_t now_us);
 void stream_rtcp_in(struct worker *w, struct stream *s, const struct io_packet *p, uint64_t now_us);
 
-/* A new negotiation: codecs, directions, where to; sip: where its SIP comes from. All is copied. */
-void stream_configure(struct worker *w, struct stream *s, const struct sdp_stream *now,
-    const union addr *sip, bool negotiated, uint64_t now_us);
+/* What is agreed about a stream. */
+struct stream_conf {
+	struct sdp_stream	now;
+	union addr		sip;	/* where its SIP comes from; family 0: unknown */
+	bool			negotiated;
+	uint8_t			dtmf;	/* enum media_dtmf_way */
+};
+
+/* A new negotiation. All is copied. */
+void stream_configure(struct worker *w, struct stream *s, const struct stream_conf *conf,
+    uint64_t now_us);
+
+/* Whom it hears has changed: whether packets can be relayed is found out anew. */
+void stream_forget_frames(struct stream *s);
+
+static inline bool
+stream_is_g711(const struct stream *s)
+{
+	return s->now.codec == SDP_CODEC_PCMU || s->now.codec == SDP_CODEC_PCMA;
+}
 
 /*
- * Each tick of a playing stream: sends what is due. Returns false when the sound is over (the
- * caller ends it).
+ * Each tick of a stream in the worker's list: all hear before the first one says something.
+ * stream_tick_say() returns false when there is nothing more to do for it.
  */
-bool stream_play_tick(struct worker *w, struct stream *s, uint32_t samples, uint64_t now_us);
+void stream_tick_hear(struct worker *w, struct stream *s, uint64_t now_us);
+bool stream_tick_say(struct worker *w, struct stream *s, uint64_t now_us);
+
+/* ---- keys (stream_keys.c) */
+
+/* Packets of events (khz: their clock) and of anything else, which ends an event that was lost. */
+void stream_event_in(struct worker *w, struct stream *s, const struct rtp *r, unsigned khz,
+    uint64_t now_us);
+void stream_event_over(struct worker *w, struct stream *s, uint64_t now_us);
+
+/* Its far end pressed a key: told, and passed on to whoever hears it unless relay says that it was. */
+void stream_key(struct worker *w, struct stream *s, char digit, uint16_t ms, bool relayed);
+/* ... by SIP INFO. */
+void stream_key_info(struct worker *w, struct stream *s, char digit, uint16_t ms);
+
+/* Whether d takes the events of a packet of that clock as they are. */
+bool stream_takes_event(const struct stream *d, unsigned khz);
+
+/* Listens for keys in the sound, if its far end has no other way; n samples of it. */
+void stream_band_configure(struct stream *s);
+void stream_band(struct worker *w, struct stream *s, const int16_t *pcm, size_t n);
+/* A key's tone goes on that whoever hears it gets in another way. */
+bool stream_band_mutes(const struct stream *s);
 
 /* About once a second: silence, lost ends of keys, source, checkpoint, RTCP when due. */
 void stream_second(struct worker *w, struct stream *s, uint64_t now_us);

@@ -13,28 +13,7 @@
 #define RATE_US		1000000
 /* packets a second; 10 ms frames are 100. Also ends loops made by addresses in SDP. */
 #define RATE_MAX	1000
-
-/* A key was pressed. */
-static void
-tell_key(struct worker *w, const struct stream *s, const struct dtmf_key *key)
-{
-	struct ev ev = { .type = EV_DTMF,
-		.session = s->st.id,
-		.what = (uint8_t)key->digit,
-		.duration_ms = key->ms };
-
-	worker_event(w, &ev);
-}
-
-static void
-event_in(struct worker *w, struct stream *s, const struct rtp *r, uint64_t now_us)
-{
-	struct dtmf_key keys[2];
-	unsigned i, n = dtmf_in_packet(&s->st.dtmf, r, now_us, keys);
-
-	for (i = 0; i < n; i++)
-		tell_key(w, s, &keys[i]);
-}
+#define ODD_MAX		4	/* packets of another length than agreed: then they are cut anew */
 
 /* Once the source is final the kernel filters strangers, and sends cost less. */
 static void
@@ -71,10 +50,12 @@ accept_source(struct worker *w, struct stream *s, const struct io_packet *p, con
 }
 
 static void
-count_in(struct worker *w, struct stream *s, const struct rtp *r, uint64_t now_us)
+count_in(struct worker *w, struct stream *s, unsigned kind, const struct rtp *r, uint64_t now_us)
 {
 	struct rtp_rx *rx = &s->st.rx;
 
+	if (kind < SDP_CODEC_END)
+		rtp_rx_clock(rx, codec_khz((enum sdp_codec)kind));
 	rtp_rx_packet(rx, r, now_us);
 	s->live->rx_ssrc = rx->ssrc;
 	s->live->rx_received = rx->received;
@@ -100,34 +81,86 @@ within_rate(struct stream *s, uint64_t now_us)
 }
 
 /*
- * Out to d's far end: what came in as kind with the fields of r, whose payload may be changed.
- * Returns whether it was sent.
+ * What s's far end sends cannot go to d's as packets: from now on frames do. Returns false when out
+ * of memory.
  */
 static bool
-relay(struct worker *w, struct stream *d, unsigned kind, struct rtp *r, uint64_t now_us)
+begin_frames(struct worker *w, struct stream *s, struct stream *d)
+{
+	if (voice_need_in(s) == NULL || voice_need(d) == NULL)
+		return false;
+	d->frames = true;
+	d->voice->n = 0;
+	worker_tick(w, s);
+	worker_tick(w, d);
+	return true;
+}
+
+/* Packets of this kind are as long as d's far end wants them; a few others are let pass. */
+static bool
+length_fits(struct stream *d, unsigned kind, const struct rtp *r)
+{
+	int tenths;
+
+	if (d->want_ms == 0)
+		return true;
+	tenths = codec_duration((enum sdp_codec)kind, r->payload, r->len);
+	if (tenths < 0 || tenths == d->want_ms * 10) {
+		d->odd = 0;
+		return true;
+	}
+	return ++d->odd < ODD_MAX;
+}
+
+/*
+ * The payload type by which a packet of s goes on to d as it is; NONE: it does not. Between the two
+ * kinds of G.711 the payload is changed on the way.
+ */
+static uint8_t
+relay_pt(const struct stream *d, unsigned kind, struct rtp *r)
+{
+	unsigned khz;
+
+	if (kind == RX_EVENT || kind == RX_EVENT48)
+		return stream_takes_event(d, kind == RX_EVENT ? 8 : 48) ?
+		    sdp_tx_event(&d->now, &khz) : SDP_PT_NONE;
+	if (kind == RX_NOISE)
+		return d->now.tx_pt[SDP_SLOT_NOISE];
+	if (d->now.tx_pt[kind] == SDP_PT_NONE && kind <= SDP_CODEC_PCMA && stream_is_g711(d)) {
+		g711_convert((enum sdp_codec)kind, r->payload, r->len);
+		return d->now.tx_pt[d->now.codec];
+	}
+	return d->now.tx_pt[kind];
+}
+
+/*
+ * Out to d's far end: what came in from s as kind with the fields of r, whose payload may be
+ * changed. Returns whether it was sent, or will be as frames.
+ */
+static bool
+relay(struct worker *w, struct stream *s, struct stream *d, unsigned kind, struct rtp *r,
+    uint64_t now_us)
 {
 	uint8_t *head = r->payload - RTP_HEAD_LEN;
+	bool event = kind == RX_EVENT || kind == RX_EVENT48;
 	uint8_t pt;
 
-	if (!d->may_send || d->play != 0)
+	if (!d->may_send || d->play != 0 || (d->voice != NULL && d->voice->keys.n > 0))
 		return false;
-	if (kind == RX_EVENT) {
-		pt = d->now.te_tx;
-	} else if (kind == RX_NOISE) {
-		pt = SDP_PT_NONE;	/* nobody has agreed to it */
-	} else {
-		pt = d->now.tx_pt[kind];
-		if (pt == SDP_PT_NONE && d->now.codec != SDP_CODEC_NONE) {
-			g711_convert((enum sdp_codec)kind, r->payload, r->len);
-			pt = d->now.tx_pt[d->now.codec];
-		}
-	}
-	if (pt == SDP_PT_NONE) {
+	if (kind < SDP_CODEC_END && !length_fits(d, kind, r))
+		pt = SDP_PT_NONE;
+	else
+		pt = relay_pt(d, kind, r);
+	if (pt == SDP_PT_NONE && !event)
+		return begin_frames(w, s, d) && (voice_feed(s, kind, r, now_us), true);
+	if (pt == SDP_PT_NONE || stream_band_mutes(s)) {
 		rtp_tx_skip(&d->st.tx, r);
 		return false;
 	}
 	r->pt = pt;
-	if (rtp_tx_relay(&d->st.tx, r, kind == RX_EVENT, now_us))
+	if (kind < SDP_CODEC_END)
+		rtp_tx_clock(&d->st.tx, codec_khz((enum sdp_codec)kind));
+	if (rtp_tx_relay(&d->st.tx, r, event, now_us))
 		stream_save(w, d);
 	rtp_write_head(head, r);
 	stream_send(w, d, head, RTP_HEAD_LEN + r->len);
@@ -153,6 +186,21 @@ stream_send(struct worker *w, struct stream *s, const uint8_t *packet, size_t le
 	s->saved = false;
 }
 
+/* To those who want more of the packet than to have it relayed. */
+static void
+hear_too(struct worker *w, struct stream *s, unsigned kind, const struct rtp *r, uint64_t now_us)
+{
+	int16_t pcm[CODEC_MS_MAX * 8];
+
+	voice_feed(s, kind == RX_EVENT48 ? RECEIVE_PAUSE : kind, r, now_us);
+	if (s->voice->band == NULL || kind > SDP_CODEC_PCMA || r->len > CODEC_MS_MAX * 8)
+		return;
+	for (size_t i = 0; i < r->len; i++)
+		pcm[i] = kind == SDP_CODEC_PCMU ? g711_ulaw_decode(r->payload[i])
+		                                : g711_alaw_decode(r->payload[i]);
+	stream_band(w, s, pcm, r->len);
+}
+
 void
 stream_rtp_in(struct worker *w, struct stream *s, struct io_packet *p, uint64_t now_us)
 {
@@ -174,7 +222,7 @@ stream_rtp_in(struct worker *w, struct stream *s, struct io_packet *p, uint64_t 
 		w->flooded++;
 		return;
 	}
-	count_in(w, s, &r, now_us);
+	count_in(w, s, kind, &r, now_us);
 	if (s->silent_told > 0) {
 		struct ev ev = { .type = EV_SILENT, .session = s->st.id };
 
@@ -185,15 +233,20 @@ stream_rtp_in(struct worker *w, struct stream *s, struct io_packet *p, uint64_t 
 		w->dropped++;
 		return;
 	}
-	if (kind == RX_EVENT) {
-		event_in(w, s, &r, now_us);
+	if (kind == RX_EVENT || kind == RX_EVENT48) {
+		stream_event_in(w, s, &r, kind == RX_EVENT ? 8 : 48, now_us);
 	} else if (kind != RX_NOISE) {
 		s->st.codec_in = (uint8_t)kind;
+		if (s->st.dtmf.open)
+			stream_event_over(w, s, now_us);
 		if (s->ntaps > 0)
 			stream_record(s, TAP_IN, kind, &r, now_us);
 	}
+	if (s->voice != NULL)
+		hear_too(w, s, kind, &r, now_us);
 	dest = s->echo ? s : s->peer;
-	if (dest == NULL || !relay(w, dest, kind, &r, now_us))
+	if (dest == NULL ? s->room == NULL :
+	    !dest->frames && !relay(w, s, dest, kind, &r, now_us))
 		w->dropped++;
 }
 
@@ -210,22 +263,61 @@ fill_rx(struct stream *s)
 			continue;
 		}
 		codec = sdp_rx_codec(now, (uint8_t)pt);
-		s->rx[pt] = codec != SDP_CODEC_NONE ? (uint8_t)codec :
-		    sdp_rx_is_event(now, (uint8_t)pt) ? RX_EVENT : RX_UNKNOWN;
+		switch (codec != SDP_CODEC_NONE ? 1 : sdp_rx_event(now, (uint8_t)pt)) {
+		case 1:
+			s->rx[pt] = (uint8_t)codec;
+			break;
+		case 8:
+			s->rx[pt] = RX_EVENT;
+			break;
+		case 48:
+			s->rx[pt] = RX_EVENT48;
+			break;
+		default:
+			s->rx[pt] = RX_UNKNOWN;
+			break;
+		}
 	}
 }
 
 void
-stream_configure(struct worker *w, struct stream *s, const struct sdp_stream *now,
-    const union addr *sip, bool negotiated, uint64_t now_us)
+stream_forget_frames(struct stream *s)
 {
-	s->now = *now;
-	s->negotiated = negotiated;
-	s->may_send = negotiated && sdp_may_send(now) && now->codec != SDP_CODEC_NONE;
-	s->may_receive = sdp_may_receive(now);
+	s->frames = false;
+	s->odd = 0;
+}
+
+/* Nothing has changed that decides whether packets can be relayed. */
+static bool
+same_codecs(const struct sdp_stream *a, const struct sdp_stream *b)
+{
+	return a->codec == b->codec && a->ptime_ms == b->ptime_ms && a->flags == b->flags &&
+	    memcmp(a->tx_pt, b->tx_pt, sizeof(a->tx_pt)) == 0 &&
+	    memcmp(a->rx_pt, b->rx_pt, sizeof(a->rx_pt)) == 0;
+}
+
+void
+stream_configure(struct worker *w, struct stream *s, const struct stream_conf *conf,
+    uint64_t now_us)
+{
+	if (!same_codecs(&s->now, &conf->now)) {
+		stream_forget_frames(s);
+		if (s->peer != NULL)
+			stream_forget_frames(s->peer);
+	}
+	s->now = conf->now;
+	s->negotiated = conf->negotiated;
+	s->dtmf = conf->dtmf;
+	s->may_send = s->negotiated && sdp_may_send(&s->now) && s->now.codec != SDP_CODEC_NONE;
+	s->may_receive = sdp_may_receive(&s->now);
+	s->want_ms = s->now.flags & SDP_PTIME_SAID ? (uint16_t)codec_frame_ms(
+	    (enum sdp_codec)s->now.codec, s->now.ptime_ms) : 0;
 	fill_rx(s);
-	latch_sip(&s->st.latch, sip);
-	if (latch_sdp(&s->st.latch, &now->rtp)) {
+	stream_band_configure(s);
+	if (s->voice != NULL)
+		worker_tick(w, s);
+	latch_sip(&s->st.latch, &conf->sip);
+	if (latch_sdp(&s->st.latch, &s->now.rtp)) {
 		io_port_connect(s->rtp, NULL);
 		memset(&s->st.rtcp_from, 0, sizeof(s->st.rtcp_from));
 	}
@@ -257,11 +349,8 @@ check_silence(struct worker *w, struct stream *s, uint64_t now_us)
 void
 stream_second(struct worker *w, struct stream *s, uint64_t now_us)
 {
-	struct dtmf_key key;
-
 	check_silence(w, s, now_us);
-	if (dtmf_in_timeout(&s->st.dtmf, now_us, &key))
-		tell_key(w, s, &key);
+	stream_event_over(w, s, now_us);
 	if (io_port_connected(s->rtp)) {
 		/*
 		 * Silent: perhaps it is behind a NAT that changed its mind; latch.h says who may

@@ -83,7 +83,7 @@ stream_rtcp_send(struct worker *w, struct stream *s, bool bye, uint64_t now_us)
 	r.sender = tx->last_us != 0 && now_us - tx->last_us < 2 * INTERVAL_US;
 	if (r.sender) {
 		r.ntp = rtcp_ntp(real_us());
-		r.rtp_ts = tx->ts + (uint32_t)((now_us - tx->last_us) * (RTP_CLOCK / 1000) / 1000);
+		r.rtp_ts = tx->ts + (uint32_t)((now_us - tx->last_us) * rtp_tx_khz(tx) / 1000);
 		r.packets = (uint32_t)tx->packets;
 		r.octets = (uint32_t)tx->octets;
 	}
@@ -123,7 +123,7 @@ stream_rtcp_in(struct worker *w, struct stream *s, const struct io_packet *p, ui
 		uint32_t rtt = rtcp_rtt_us(&h.block, rtcp_ntp(real_us()));
 
 		s->st.far_lost = h.block.lost > 0 ? (uint32_t)h.block.lost : 0;
-		s->st.far_jitter_us = (uint32_t)((uint64_t)h.block.jitter * 1000000 / RTP_CLOCK);
+		s->st.far_jitter_us = (uint32_t)((uint64_t)h.block.jitter * 1000 / rtp_tx_khz(&s->st.tx));
 		if (rtt != 0)
 			s->st.rtt_us = rtt;
 	}

@@ -139,6 +139,12 @@ to_featured_event(struct mediad *m, const struct ev *ev)
 		};
 		ipc_send(featured(m), MSG_media_dtmf, &dtmf);
 		break;
+	case EV_KEY_OUT:
+		ipc_send(featured(m), MSG_media_key_out,
+		    &(struct msg_media_key_out){ .session = ev->session,
+		        .digit = ev->what,
+		        .duration_ms = ev->duration_ms });
+		break;
 	case EV_SILENT:
 		silent = (struct msg_media_silent){ .session = ev->session,
 			.silent_ms = ev->number };

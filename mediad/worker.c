@@ -13,6 +13,8 @@
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
+#include "common/base/mem.h"
+#include "common/ipc/enums.h"
 
 #define CMDS_MAX	65536
 #define SLICE_US	(1000000 / WORKER_SLICES)
@@ -60,39 +62,63 @@ end_play(struct worker *w, struct stream *s, enum media_played_outcome outcome)
 
 	if (s->play == 0)
 		return;
-	LIST_REMOVE(s, playing);
 	sound_unref(&s->sound);
 	s->play = 0;
 	worker_event(w, &ev);
 }
 
 static void
-do_play(struct worker *w, const struct cmd *cmd, uint64_t now_us)
+do_play(struct worker *w, const struct cmd *cmd)
 {
 	struct stream *s = cmd->stream;
 
 	end_play(w, s, MEDIA_PLAYED_STOPPED);
 	s->sound = cmd->u.play.sound;
 	s->play = cmd->u.play.id;
-	s->play_due = 0;
 	if (!cmd->u.play.resume || s->st.play_at > s->sound->n) {
 		s->st.play_at = 0;
 		s->st.play_left = cmd->u.play.loops;
 	}
-	LIST_INSERT_HEAD(&w->playing, s, playing);
-	if (w->tick_due_us == 0)
-		w->tick_due_us = now_us;
+	worker_tick(w, s);
 	s->saved = false;
+}
+
+void
+worker_played(struct worker *w, struct stream *s)
+{
+	end_play(w, s, MEDIA_PLAYED_DONE);
+}
+
+void
+worker_tick(struct worker *w, struct stream *s)
+{
+	if (s->ticks)
+		return;
+	s->ticks = true;
+	LIST_INSERT_HEAD(&w->ticking, s, ticking);
+	if (w->tick_due_us == 0)
+		w->tick_due_us = clock_mono_us();
+}
+
+static void
+untick(struct stream *s)
+{
+	if (!s->ticks)
+		return;
+	s->ticks = false;
+	LIST_REMOVE(s, ticking);
 }
 
 /* The stream hears nobody, nobody hears it. */
 static void
 unlink_peer(struct stream *s)
 {
+	stream_forget_frames(s);
 	if (s->peer == NULL)
 		return;
 	rtp_tx_break(&s->peer->st.tx);
 	rtp_tx_break(&s->st.tx);
+	stream_forget_frames(s->peer);
 	s->peer->peer = NULL;
 	s->peer = NULL;
 }
@@ -104,9 +130,25 @@ do_connect(struct stream *a, struct stream *b)
 		return;
 	unlink_peer(a);
 	unlink_peer(b);
+	room_leave(a);
+	room_leave(b);
 	a->peer = b;
 	b->peer = a;
 	a->echo = b->echo = false;
+}
+
+static void
+do_join(struct worker *w, struct stream *s, uint64_t id, uint8_t flags, bool again)
+{
+	unlink_peer(s);
+	s->echo = false;
+	if (voice_need_in(s) == NULL ||
+	    !room_join(&w->rooms, s, id, again ? flags & (uint8_t)~MEDIA_ROOM_TONE : flags)) {
+		log_error("no memory for a room", kv_x("session", s->st.id));
+		return;
+	}
+	s->room_flags = flags;
+	worker_tick(w, s);
 }
 
 static void
@@ -128,6 +170,8 @@ static void
 take_out(struct worker *w, struct stream *s, void (*leave)(struct io *, struct io_port *))
 {
 	unlink_peer(s);
+	room_leave(s);
+	untick(s);
 	leave(w->io, s->rtp);
 	if (s->rtcp != NULL)
 		leave(w->io, s->rtcp);
@@ -173,21 +217,16 @@ do_remove(struct worker *w, struct stream *s, uint64_t now_us)
 static void
 do_detach(struct worker *w, struct stream *s, sem_t *done)
 {
-	if (s->play != 0)
-		LIST_REMOVE(s, playing);
 	take_out(w, s, io_detach);
 	sem_post(done);
 }
 
 static void
-do_readd(struct worker *w, struct stream *s, uint64_t now_us)
+do_readd(struct worker *w, struct stream *s)
 {
 	do_add(w, s);
-	if (s->play != 0) {	/* moved here while playing */
-		LIST_INSERT_HEAD(&w->playing, s, playing);
-		if (w->tick_due_us == 0)
-			w->tick_due_us = now_us;
-	}
+	if (s->play != 0 || s->voice != NULL)	/* moved here */
+		worker_tick(w, s);
 }
 
 static void
@@ -206,11 +245,10 @@ run_cmd(struct worker *w, const struct cmd *cmd, uint64_t now_us)
 
 	switch (cmd->type) {
 	case CMD_ADD:
-		do_readd(w, s, now_us);
+		do_readd(w, s);
 		break;
 	case CMD_CONFIGURE:
-		stream_configure(w, s, &cmd->u.conf.now, &cmd->u.conf.sip,
-		    cmd->u.conf.negotiated, now_us);
+		stream_configure(w, s, &cmd->u.conf, now_us);
 		break;
 	case CMD_CONNECT:
 		do_connect(s, cmd->u.other);
@@ -221,10 +259,20 @@ run_cmd(struct worker *w, const struct cmd *cmd, uint64_t now_us)
 	case CMD_ECHO:
 		if (s->echo != cmd->u.on)
 			rtp_tx_break(&s->st.tx);
+		stream_forget_frames(s);
 		s->echo = cmd->u.on;
 		break;
+	case CMD_JOIN:
+		do_join(w, s, cmd->u.room.id, cmd->u.room.flags, cmd->u.room.again);
+		break;
+	case CMD_LEAVE:
+		room_leave(s);
+		break;
+	case CMD_KEY:
+		stream_key_info(w, s, cmd->u.key.digit, cmd->u.key.ms);
+		break;
 	case CMD_PLAY:
-		do_play(w, cmd, now_us);
+		do_play(w, cmd);
 		break;
 	case CMD_PLAY_STOP:
 		end_play(w, s, MEDIA_PLAYED_STOPPED);
@@ -265,24 +313,29 @@ run_cmds(struct worker *w, uint64_t now_us)
 	}
 }
 
-/* 20 ms of every stream that plays. */
+/* 20 ms of every stream that is not merely relayed. */
 static void
 tick(struct worker *w, uint64_t now_us)
 {
 	uint64_t late_us = now_us - w->tick_due_us;
 	struct stream *s, *next;
+	struct room *room;
 
 	if (late_us > TICK_LATE_US)
 		w->late++;
-	for (s = LIST_FIRST(&w->playing); s != NULL; s = next) {
-		next = LIST_NEXT(s, playing);
-		if (!stream_play_tick(w, s, WORKER_TICK_US / 1000 * (SOUND_RATE / 1000), now_us))
-			end_play(w, s, MEDIA_PLAYED_DONE);
+	LIST_FOREACH(s, &w->ticking, ticking)
+		stream_tick_hear(w, s, now_us);
+	LIST_FOREACH(room, &w->rooms, next)
+		room_mix(room);
+	for (s = LIST_FIRST(&w->ticking); s != NULL; s = next) {
+		next = LIST_NEXT(s, ticking);
+		if (!stream_tick_say(w, s, now_us))
+			untick(s);
 	}
 	w->tick_due_us += WORKER_TICK_US;
 	if (late_us > TICKS_MISSED * WORKER_TICK_US)
 		w->tick_due_us = now_us + WORKER_TICK_US;
-	if (LIST_EMPTY(&w->playing))
+	if (LIST_EMPTY(&w->ticking))
 		w->tick_due_us = 0;
 }
 
@@ -360,7 +413,8 @@ worker_start(struct worker *w, const struct worker_conf *conf)
 	memset(w, 0, sizeof(*w));
 	w->conf = *conf;
 	w->rand = (uint32_t)clock_mono_us();
-	LIST_INIT(&w->playing);
+	LIST_INIT(&w->ticking);
+	LIST_INIT(&w->rooms);
 	for (size_t i = 0; i < WORKER_SLICES; i++)
 		LIST_INIT(&w->slices[i]);
 	if ((r = io_new(&w->io, on_packet, w)) < 0)
@@ -381,10 +435,15 @@ void
 worker_stop(struct worker *w)
 {
 	struct cmd cmd = { .type = CMD_STOP };
+	struct room *room;
 
 	worker_cmd(w, &cmd);
 	worker_wake(w);
 	pthread_join(w->thread, NULL);
+	while ((room = LIST_FIRST(&w->rooms)) != NULL) {
+		LIST_REMOVE(room, next);
+		mem_free(&room);
+	}
 	io_free(&w->io);
 	queue_destroy(&w->cmds);
 }

@@ -15,6 +15,7 @@
 
 #include "common/base/ckpt.h"
 #include "mediad/queue.h"
+#include "mediad/room.h"
 #include "mediad/stream.h"
 
 #define WORKER_TICK_US	20000
@@ -26,6 +27,9 @@ enum cmd_type {
 	CMD_CONNECT,		/* stream and other */
 	CMD_DISCONNECT,
 	CMD_ECHO,
+	CMD_JOIN,		/* a room, which is made if need be; CMD_LEAVE leaves it */
+	CMD_LEAVE,
+	CMD_KEY,		/* its far end pressed a key by SIP INFO */
 	CMD_PLAY,
 	CMD_PLAY_STOP,
 	CMD_TAP,		/* its packets go to a recording, too */
@@ -41,12 +45,17 @@ struct cmd {
 	struct stream	*stream;
 	union {
 		struct stream	*other;
-		struct {
-			struct sdp_stream	now;
-			union addr		sip;
-			bool			negotiated;
-		} conf;
+		struct stream_conf conf;
 		bool		 on;
+		struct {
+			uint64_t	 id;
+			uint8_t		 flags;	/* enum media_room_flags */
+			bool		 again;	/* after a restart: no tone */
+		} room;
+		struct {
+			char		 digit;
+			uint16_t	 ms;
+		} key;
 		struct {
 			struct sound	*sound;	/* reference handed over */
 			uint32_t	 id;
@@ -68,6 +77,7 @@ struct cmd {
 enum ev_type {
 	EV_PLAYED,
 	EV_DTMF,
+	EV_KEY_OUT,		/* a key that is to go out by SIP INFO */
 	EV_SILENT,
 	EV_STATS,
 	EV_REMOVED,
@@ -120,11 +130,12 @@ struct worker {
 	bool			 wake_due;	/* main thread: commands that cannot wait */
 	atomic_bool		 asleep;	/* until somebody wakes it */
 	struct stream_list	 slices[WORKER_SLICES];
-	struct stream_list	 playing;
+	struct stream_list	 ticking;
+	struct room_list	 rooms;
 	uint64_t		 nstreams;
 	unsigned		 slice;
 	uint64_t		 slice_due_us;
-	uint64_t		 tick_due_us;	/* 0: nothing is played */
+	uint64_t		 tick_due_us;	/* 0: nobody ticks */
 	uint32_t		 rand;		/* of RTCP intervals; no secret */
 	bool			 stop;
 	struct worker_counts	 counts;
@@ -146,6 +157,12 @@ void worker_stop(struct worker *w);
  */
 void worker_cmd(struct worker *w, const struct cmd *cmd);
 void worker_wake(struct worker *w);
+
+/* Worker thread: the stream gets ticks from now on, until it has no use for them. */
+void worker_tick(struct worker *w, struct stream *s);
+
+/* Worker thread: its sound is over. */
+void worker_played(struct worker *w, struct stream *s);
 
 /* Worker thread: an event to the main thread. */
 void worker_event(struct worker *w, const struct ev *ev);

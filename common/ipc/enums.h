@@ -50,6 +50,19 @@ enum media_flags {
 	MEDIA_FLAG_LATE = 1,	/* our offer is for an INVITE without SDP: all codecs, in the set order */
 };
 
+/* How keys go to a far end. */
+enum media_dtmf_way {
+	MEDIA_DTMF_AUTO = 0,	/* as it can: RFC 4733, else INFO if it has sent such itself, else in band */
+	MEDIA_DTMF_RFC4733 = 1,	/* or not at all */
+	MEDIA_DTMF_INFO = 2,
+	MEDIA_DTMF_INBAND = 3,
+};
+
+enum media_room_flags {
+	MEDIA_ROOM_MUTE = 1,	/* is not heard */
+	MEDIA_ROOM_TONE = 2,	/* the others hear a short tone when it comes and when it goes */
+};
+
 enum media_sdp_kind {
 	MEDIA_SDP_OFFER = 1,
 	MEDIA_SDP_ANSWER = 2,

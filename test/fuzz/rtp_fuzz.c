@@ -47,7 +47,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 				abort();
 			if (latch_packet(&latch, &from, &r, now) != LATCH_REFUSED) {
 				rtp_rx_packet(&rx, &r, now);
-				if (dtmf_in_packet(&dtmf, &r, now, keys) > 2)
+				if (dtmf_in_packet(&dtmf, &r, RTP_KHZ, now, keys) > 2)
 					abort();
 				rtp_tx_relay(&tx, &r, r.pt == 101, now);
 				rtp_write_head(r.payload - RTP_HEAD_LEN, &r);

@@ -245,7 +245,7 @@ key(struct dtmf_in *d, uint16_t seq, uint32_t ts, uint8_t event, bool end, uint1
 	b[12] = event;
 	b[13] = end ? 0x8a : 0x0a;
 	put_be16(b + 14, duration);
-	return dtmf_in_packet(d, &r, now, out);
+	return dtmf_in_packet(d, &r, RTP_KHZ, now, out);
 }
 
 static void

@@ -141,8 +141,8 @@ test_yealink(void **unused)
 	(void)unused;
 	sdp_state_init(&st, 77);
 	exchange(&st, yealink, NULL);
-	assert_int_equal(st.now.codec, SDP_CODEC_PCMU);
-	assert_int_equal(st.now.tx_pt[SDP_CODEC_PCMU], 0);
+	assert_int_equal(st.now.codec, SDP_CODEC_G722);
+	assert_int_equal(st.now.tx_pt[SDP_CODEC_G722], 9);
 	assert_int_equal(st.now.tx_pt[SDP_CODEC_PCMA], SDP_PT_NONE);
 	assert_int_equal(st.now.te_tx, 101);
 	assert_int_equal(st.now.ptime_ms, 20);
@@ -150,9 +150,9 @@ test_yealink(void **unused)
 	assert_addr(&st.now.rtcp, "10.2.1.15:11797");
 	assert_string_equal(out,
 	    "v=0\r\no=- 77 1 IN IP4 198.51.100.1\r\ns=-\r\nc=IN IP4 198.51.100.1\r\nt=0 0\r\n"
-	    "m=audio 10000 RTP/AVP 0 101\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:101 "
+	    "m=audio 10000 RTP/AVP 9 101\r\na=rtpmap:9 G722/8000\r\na=rtpmap:101 "
 	    "telephone-event/8000\r\n"
-	    "a=fmtp:101 0-16\r\na=ptime:20\r\na=sendrecv\r\n");
+	    "a=fmtp:101 0-16\r\na=ptime:20\r\na=maxptime:60\r\na=sendrecv\r\n");
 	assert_true(sdp_may_send(&st.now) && sdp_may_receive(&st.now));
 }
 
@@ -168,7 +168,7 @@ test_polycom_bare_lf_and_event_127(void **unused)
 	assert_int_equal(st.now.te_rx, 127);
 	assert_int_equal(st.now.ptime_ms, 30);
 	assert_has("m=audio 10000 RTP/AVP 8 127\r\n");
-	assert_true(sdp_rx_is_event(&st.now, 127));
+	assert_true(sdp_rx_event(&st.now, 127));
 	assert_int_equal(sdp_rx_codec(&st.now, 8), SDP_CODEC_PCMA);
 	assert_int_equal(sdp_rx_codec(&st.now, 0), SDP_CODEC_NONE);
 }
@@ -189,7 +189,8 @@ test_like_avoids_transcoding(void **unused)
 	/* The codec of an answer does not change when it is written again. */
 	assert_true(sdp_make_answer(&a, &local, NULL, out, sizeof(out)) > 0);
 	assert_int_equal(a.now.codec, SDP_CODEC_PCMA);
-	assert_int_equal(a.version, 1);
+	/* ... but the length that is asked for follows the other leg. */
+	assert_int_equal(a.version, 2);
 }
 
 static void
@@ -224,15 +225,20 @@ static void
 test_linphone_ipv6_avpf_video(void **unused)
 {
 	struct sdp_state st;
+	unsigned khz;
 
 	(void)unused;
 	sdp_state_init(&st, 1);
 	exchange(&st, linphone, NULL);
-	assert_has("m=audio 10000 RTP/AVPF 0 99\r\n");
+	assert_has("m=audio 10000 RTP/AVPF 96 101\r\na=rtpmap:96 opus/48000/2\r\n");
+	assert_has("a=rtpmap:101 telephone-event/48000\r\n");
 	assert_has("m=video 0 RTP/AVPF 96\r\n");
 	assert_addr(&st.now.rtp, "[2001:db8::7]:7076");
 	assert_addr(&st.now.rtcp, "[2001:db8::7]:7099");
-	assert_int_equal(st.now.te_tx, 99);
+	assert_int_equal(st.now.te_tx, SDP_PT_NONE);
+	assert_int_equal(sdp_tx_event(&st.now, &khz), 101);
+	assert_int_equal(khz, 48);
+	assert_int_equal(sdp_rx_event(&st.now, 101), 48);
 }
 
 static void
@@ -321,11 +327,12 @@ test_our_offer(void **unused)
 	assert_int_equal(sdp_take_answer(&st, good(yealink), &reason), 488);
 	assert_int_equal(sdp_make_answer(&st, &local, NULL, out, sizeof(out)), -EINVAL);
 	assert_true(sdp_make_offer(&st, &local, NULL, out, sizeof(out)) > 0);
-	assert_has("m=audio 10000 RTP/AVP 0 8 101\r\n");
+	assert_has("m=audio 10000 RTP/AVP 0 8 9 107 101 110\r\n");
+	assert_has("a=fmtp:107 useinbandfec=1;usedtx=1\r\n");
 	assert_has("a=rtcp-mux\r\n");
 	/* Media before the answer. */
 	assert_int_equal(sdp_rx_codec(&st.now, 8), SDP_CODEC_PCMA);
-	assert_true(sdp_rx_is_event(&st.now, 101));
+	assert_true(sdp_rx_event(&st.now, 101));
 	assert_false(sdp_may_send(&st.now));
 	/* An early answer, then another. */
 	assert_int_equal(sdp_take_answer(&st,
@@ -355,7 +362,8 @@ test_our_offer(void **unused)
 	exchange(&like, polycom, NULL);
 	sdp_state_init(&st, 5);
 	assert_true(sdp_make_offer(&st, &local, &like, out, sizeof(out)) > 0);
-	assert_has("m=audio 10000 RTP/AVP 8 0 101\r\n");
+	assert_has("m=audio 10000 RTP/AVP 8 0 9 107 101 110\r\n");
+	assert_has("a=ptime:30\r\n");
 	/* Nobody answers with more than was offered. */
 	local.hold = true;
 	assert_true(sdp_make_offer(&st, &local, &like, out, sizeof(out)) > 0);
@@ -384,14 +392,14 @@ test_reoffer_keeps_lines_and_numbers(void **unused)
 	assert_has("m=video 0 RTP/AVP 31\r\nm=audio 10000 RTP/AVP 8 100\r\n");
 	assert_has("m=application 0 UDP/DTLS/SCTP webrtc-datachannel\r\n");
 	assert_true(sdp_make_offer(&st, &local, NULL, out, sizeof(out)) > 0);
-	assert_has("m=video 0 RTP/AVP 31\r\nm=audio 10000 RTP/AVP 8 101 100\r\na=rtpmap:8 "
+	assert_has("m=video 0 RTP/AVP 31\r\nm=audio 10000 RTP/AVP 8 101 9 107 100 110\r\na=rtpmap:8 "
 	           "PCMA/8000\r\na=rtpmap:101 PCMU/8000\r\n");
 	/* One number never stands for two things. */
 	sdp_state_init(&st, 5);
 	exchange(&st, HEAD "m=audio 4000 RTP/AVP 101\r\na=rtpmap:101 PCMU/8000\r\n", NULL);
 	assert_lacks("telephone-event");
 	assert_true(sdp_make_offer(&st, &local, NULL, out, sizeof(out)) > 0);
-	assert_has("m=audio 10000 RTP/AVP 101 8 96\r\n");
+	assert_has("m=audio 10000 RTP/AVP 101 8 9 107 96 110\r\n");
 	assert_has("a=rtpmap:96 telephone-event/8000\r\n");
 }
 
@@ -414,9 +422,65 @@ test_t38_and_ended(void **unused)
 	assert_int_equal(st.now.codec, SDP_CODEC_NONE);
 	assert_false(sdp_may_send(&st.now));
 	exchange(&st, yealink, NULL);
-	assert_int_equal(st.now.codec, SDP_CODEC_PCMU);
+	assert_int_equal(st.now.codec, SDP_CODEC_G722);
 	sdp_state_init(&st, 5);
 	refused(&st, HEAD "m=audio 0 RTP/AVP 0\r\n");
+}
+
+/* A list of codecs: nothing else is offered or taken; ptime, comfort noise, events on two clocks. */
+static void
+test_codecs_of_an_extension(void **unused)
+{
+	struct sdp_local local = here();
+	struct sdp_state st, like;
+	const char *reason;
+	unsigned khz;
+
+	(void)unused;
+	local.norder = sdp_codec_order("OPUS,g729,PCMA,opus", local.order);
+	assert_int_equal(local.norder, 2);
+	assert_int_equal(local.order[0], SDP_CODEC_OPUS);
+	sdp_state_init(&st, 5);
+	sdp_state_init(&like, 6);
+	assert_true(sdp_make_offer(&st, &local, NULL, out, sizeof(out)) > 0);
+	assert_has("m=audio 10000 RTP/AVP 107 8 101 110\r\n");
+	/* What the other leg speaks comes first, if it is in the list. */
+	exchange(&like, polycom, NULL);
+	assert_true(sdp_make_offer(&st, &local, &like, out, sizeof(out)) > 0);
+	assert_has("m=audio 10000 RTP/AVP 8 107 101 110\r\n");
+	/* Opus and the events on its clock; its parameters. */
+	assert_int_equal(sdp_take_answer(&st,
+	                     good(HEAD "m=audio 4000 RTP/AVP 107 110\r\na=rtpmap:107 opus/48000/2\r\n"
+	                               "a=fmtp:107 minptime=10; useinbandfec=1\r\n"
+	                               "a=rtpmap:110 telephone-event/48000\r\na=ptime:40\r\n"),
+	                     &reason),
+	    0);
+	assert_int_equal(st.now.codec, SDP_CODEC_OPUS);
+	assert_int_equal(st.now.flags, SDP_OPUS_FEC | SDP_PTIME_SAID);
+	assert_int_equal(st.now.ptime_ms, 40);
+	assert_int_equal(sdp_tx_event(&st.now, &khz), 110);
+	assert_int_equal(khz, 48);
+	/* The answer is the first of the list that was offered; what is not in it is no choice. */
+	sdp_state_init(&st, 5);
+	parsed = *good(yealink);
+	sdp_keep_codecs(&parsed, local.order, local.norder);
+	assert_int_equal(sdp_take_offer(&st, &parsed, &reason), 0);
+	assert_true(sdp_make_answer(&st, &local, NULL, out, sizeof(out)) > 0);
+	assert_has("m=audio 10000 RTP/AVP 8 101\r\n");
+	sdp_state_init(&st, 5);
+	parsed = *good(HEAD "m=audio 4000 RTP/AVP 0\r\n");
+	sdp_keep_codecs(&parsed, local.order, local.norder);
+	assert_int_equal(sdp_take_offer(&st, &parsed, &reason), 488);
+	/* Comfort noise is offered to one end when the other has it; keys by INFO need no event. */
+	local.norder = 0;
+	local.no_events = true;
+	sdp_state_init(&like, 6);
+	exchange(&like, HEAD "m=audio 4000 RTP/AVP 0 13\r\n", NULL);
+	assert_has("m=audio 10000 RTP/AVP 0 13\r\n");
+	assert_int_equal(like.now.tx_pt[SDP_SLOT_NOISE], 13);
+	assert_true(sdp_make_offer(&st, &local, &like, out, sizeof(out)) > 0);
+	assert_has("m=audio 10000 RTP/AVP 0 8 9 107 13\r\n");
+	assert_lacks("telephone-event");
 }
 
 static void
@@ -426,7 +490,7 @@ test_refused(void **unused)
 
 	(void)unused;
 	sdp_state_init(&st, 5);
-	assert_string_equal(refused(&st, HEAD "m=audio 4000 RTP/AVP 18 9\r\n"),
+	assert_string_equal(refused(&st, HEAD "m=audio 4000 RTP/AVP 18 4\r\n"),
 	    "no codec in common");
 	refused(&st, HEAD "m=audio 4000 RTP/AVP 0\r\na=rtpmap:0 PCMU/16000\r\n");
 	refused(&st, HEAD "m=audio 4000 TCP/RTP/AVP 0\r\n");
@@ -526,6 +590,7 @@ main(void)
 		cmocka_unit_test(test_our_offer),
 		cmocka_unit_test(test_reoffer_keeps_lines_and_numbers),
 		cmocka_unit_test(test_t38_and_ended),
+		cmocka_unit_test(test_codecs_of_an_extension),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_parse_errors),
 		cmocka_unit_test(test_odd_but_taken),
