@@ -160,6 +160,31 @@ check_twice(struct conf *conf, const char *list, const char *key, struct numbere
 	return true;
 }
 
+/* mediad's table, by name. */
+static const char *const codecs[] = { "PCMU", "PCMA", "G722", "opus" };
+
+static bool
+check_codecs(struct conf *conf, const char *list, size_t item, const char *key,
+    const struct conf_strs *names)
+{
+	char path[64];
+
+	for (size_t i = 0; i < names->n; i++) {
+		size_t k = 0;
+
+		while (k < sizeof(codecs) / sizeof(codecs[0]) && !str_ieq(names->v[i], codecs[k]))
+			k++;
+		if (k == sizeof(codecs) / sizeof(codecs[0]))
+			return conf_error(conf, item_path(path, sizeof(path), list, item, key),
+			    "\"%s\" is none of the codecs PCMU, PCMA, G722, opus", names->v[i]);
+		for (size_t j = 0; j < i; j++)
+			if (str_ieq(names->v[i], names->v[j]))
+				return conf_error(conf, item_path(path, sizeof(path), list, item, key),
+				    "\"%s\" is given twice", names->v[i]);
+	}
+	return true;
+}
+
 static bool
 check_extension(struct conf *conf, const struct extension *x, size_t i)
 {
@@ -180,7 +205,7 @@ check_extension(struct conf *conf, const struct extension *x, size_t i)
 			    item_path(path, sizeof(path), "extensions", i, "password"),
 			    "a control character in a password");
 	}
-	return true;
+	return check_codecs(conf, "extensions", i, "codecs", &x->codecs);
 }
 
 static bool

@@ -35,6 +35,8 @@ struct extension {
 	/* who is rung when it does not answer: "NUMBER" or "NUMBER:SECONDS" */
 	struct conf_strs find_me;
 	int	find_me_strategy;	/* enum find_me_strategy */
+	struct conf_strs codecs;	/* that may be used, best first; none: all */
+	int	dtmf;			/* enum media_dtmf_way */
 	/*
 	 * Not in the file; made by settings_prepare(). Lower-case hex of H(number:realm:password),
 	 * RFC 7616 3.4.2.

@@ -15,6 +15,8 @@ static const char *const strategies[] = {
 static const char *const find_me_strategies[] = { "in_order", "all", NULL };
 static const char *const group_strategies[] = { "all", "in_order", "random", "least_recent", NULL };
 static const char *const identity_headers[] = { "pai", "rpid", "both", "none", NULL };
+/* In the order of enum media_dtmf_way. */
+static const char *const dtmf_ways[] = { "auto", "rfc4733", "info", "inband", NULL };
 static const char *const formats[] = { "wav", NULL };
 
 #define STR_KEY(t, f, lo, d, h)                                                                    \
@@ -39,6 +41,17 @@ static const struct conf_key extension_keys[] = {
 	{ .path = "pickup_group",
 	    STR_KEY(struct extension, pickup_group, 0, "",
 	        "who has the same may pick up by the group's code; empty: none") },
+	{ .path = "codecs",
+	    .type = CONF_STRS,
+	    CONF_OFF(struct extension, codecs),
+	    .def = "[]",
+	    .help = "codecs that may be used, best first: PCMU, PCMA, G722, opus; none: all" },
+	{ .path = "dtmf",
+	    .type = CONF_ENUM,
+	    CONF_OFF(struct extension, dtmf),
+	    .def = "auto",
+	    .names = dtmf_ways,
+	    .help = "how keys go to it; auto: as its phone can" },
 	{ .path = "voicemail_pin",
 	    STR_KEY(struct extension, voicemail_pin, 0, "",
 	        "4 to 16 digits; empty: made at the first start"),

@@ -64,7 +64,7 @@ stream_record_out(struct stream *s, const uint8_t *packet, size_t len)
 		.payload = (uint8_t *)(uintptr_t)(packet + RTP_HEAD_LEN),
 		.len = len - RTP_HEAD_LEN };
 
-	for (unsigned codec = 1; codec < SDP_CODEC_SLOTS; codec++) {
+	for (unsigned codec = 1; codec < SDP_CODEC_END; codec++) {
 		if (s->now.tx_pt[codec] == pt) {
 			stream_record(s, TAP_OUT, codec, &r, clock_mono_us());
 			return;

@@ -8,6 +8,7 @@
 #include "sipd/dialog.h"
 #include "sipd/gate.h"
 #include "sipd/identity.h"
+#include "sipd/info.h"
 #include "sipd/invite.h"
 #include "sipd/leg.h"
 #include "sipd/message.h"
@@ -94,6 +95,8 @@ forget(struct leg *leg)
 static void
 send_info(struct leg *leg, const struct msg_leg_info *m)
 {
+	const char *type = m->digit != 0 ? INFO_KEY_TYPE : m->content_type;
+	char key[INFO_KEY_MAX];
 	sip_payload_t body[1];
 	nta_outgoing_t *orq;
 
@@ -102,11 +105,15 @@ send_info(struct leg *leg, const struct msg_leg_info *m)
 	sip_payload_init(body);
 	body->pl_data = (char *)(uintptr_t)m->body.p;
 	body->pl_len = m->body.len;
+	if (m->digit != 0) {
+		body->pl_data = key;
+		body->pl_len = info_key_body(key, (char)m->digit, m->duration_ms);
+	}
 	dialog_next_cseq(leg);
 	orq = nta_outgoing_tcreate(leg->dialog, NULL, NULL, dialog_hop(leg), SIP_METHOD_INFO, NULL,
 	    DIALOG_BIND(leg), SIPTAG_USER_AGENT(sipd.user_agent),
-	    TAG_IF(m->content_type[0] != '\0', SIPTAG_CONTENT_TYPE_STR(m->content_type)),
-	    TAG_IF(m->body.len > 0, SIPTAG_PAYLOAD(body)), TAG_END());
+	    TAG_IF(type[0] != '\0', SIPTAG_CONTENT_TYPE_STR(type)),
+	    TAG_IF(body->pl_len > 0, SIPTAG_PAYLOAD(body)), TAG_END());
 	if (orq != NULL)
 		nta_outgoing_destroy(orq);
 }

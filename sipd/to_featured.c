@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* Messages to featured about legs; see to_featured.h. Fills structs, decides nothing. */
+#include "sipd/info.h"
 #include "sipd/to_featured.h"
 
 #include <string.h>
@@ -228,5 +229,7 @@ tell_info(struct leg *leg, const char *type, const struct ipc_view *body)
 	struct msg_leg_info m = { .leg = leg->id, .body = *body };
 
 	str_copy(m.content_type, sizeof(m.content_type), type);
+	m.digit = (uint8_t)info_key(m.content_type, (const char *)body->p, body->len,
+	    &m.duration_ms);
 	ipc_send(sipd.peer, MSG_leg_info, &m);
 }

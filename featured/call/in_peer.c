@@ -57,13 +57,42 @@ answered(struct core *core, const struct msg_leg_answered *m)
 		        .at_ms = m->at_ms, .user_agent = m->user_agent, .sdp = m->sdp });
 }
 
-/* INFO goes on to whoever the leg talks to. */
+/* A key that came by INFO is mediad's to tell and to pass on, like every other. */
+static void
+info_key(struct core *core, const struct leg *leg, const struct msg_leg_info *m)
+{
+	if (leg->r.session == SESSION_LIVE)
+		core_to_mediad(core, NULL, MSG_media_key,
+		    &(struct msg_media_key){ .session = leg->r.id,
+		        .digit = m->digit,
+		        .duration_ms = m->duration_ms });
+}
+
+/* A key for a far end that takes them by INFO. */
+static void
+key_out(struct core *core, const struct msg_media_key_out *m)
+{
+	struct leg *leg = leg_find(core, m->session);
+
+	if (leg != NULL && leg->r.state == LEG_UP)
+		core_to_sipd(core, leg, MSG_leg_info,
+		    &(struct msg_leg_info){ .leg = leg->r.id,
+		        .digit = m->digit,
+		        .duration_ms = m->duration_ms });
+}
+
+/* Other INFO goes on to whoever the leg talks to. */
 static void
 info(struct core *core, const struct msg_leg_info *m)
 {
 	struct leg *leg = leg_of(core, m->leg, MSG_leg_info), *peer;
 	struct msg_leg_info on = *m;
 
+	if (m->digit != 0) {
+		if (leg != NULL)
+			info_key(core, leg, m);
+		return;
+	}
 	peer = leg != NULL && leg->r.peer != 0 ? leg_find(core, leg->r.peer) : NULL;
 	if (peer == NULL || peer->r.state != LEG_UP)
 		return;
@@ -212,6 +241,9 @@ core_mediad(struct core *core, uint16_t type, const void *body)
 		return true;
 	case MSG_media_dtmf:
 		media_event(core, dtmf->session, APP_MEDIA_DTMF, dtmf->digit, 0);
+		return true;
+	case MSG_media_key_out:
+		key_out(core, body);
 		return true;
 	case MSG_media_silent:
 		silent(core, body);

@@ -109,6 +109,8 @@ struct leg_rec {
 	char path[64];         /* of play */
 	struct cdr_media figures;
 	char far[57]; /* "IP:PORT" that its SIP messages go to or came from, "" unknown */
+	uint8_t room_flags;
+	uint64_t room; /* that its session is in, 0 none */
 };
 
 /* What leg_dial needs; kept until the leg is answered, so that it can be dialled again. */
@@ -278,6 +280,7 @@ struct leg {
 	uint32_t dial_slot;
 	bool session_named; /* during a reconciliation */
 	uint64_t session_peer; /* as sync_session named them */
+	uint64_t session_room;
 	bool session_echo;
 	uint32_t session_play;
 	uint8_t session_negotiated;

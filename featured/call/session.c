@@ -13,6 +13,7 @@
 #include "common/ipc/msg.h"
 #include "featured/app/app.h"
 #include "featured/call/call.h"
+#include "featured/settings.h"
 
 #define WANT_MS    5000  /* set-up: then 503 */
 #define WANT_UP_MS 30000 /* somebody has answered already: patience */
@@ -47,6 +48,22 @@ keep_copy(struct core *core, struct leg *leg, struct ipc_view sdp, enum copy_kin
 	leg_dirty(core, leg);
 }
 
+/* What its extension wishes of media. */
+static void
+wishes(struct core *core, const struct leg *leg, char codecs[65], uint8_t *dtmf)
+{
+	const struct extension *ext = settings_extension(core->settings, leg->r.user);
+
+	if (ext == NULL)
+		return;
+	*dtmf = (uint8_t)ext->dtmf;
+	for (size_t i = 0; i < ext->codecs.n; i++) {
+		size_t at = strlen(codecs);
+
+		str_format(codecs + at, 65 - at, "%s%s", i > 0 ? "," : "", ext->codecs.v[i]);
+	}
+}
+
 void
 session_offer(struct core *core, struct leg *leg, struct ipc_view sdp)
 {
@@ -55,6 +72,7 @@ session_offer(struct core *core, struct leg *leg, struct ipc_view sdp)
 	leg->r.session = SESSION_LIVE;
 	leg->r.oa = OA_THEIRS;
 	str_copy(m.far, sizeof(m.far), leg->r.far);
+	wishes(core, leg, m.codecs, &m.dtmf);
 	core_to_mediad(core, leg, MSG_media_offer, &m);
 	keep_copy(core, leg, sdp, COPY_OFFER);
 }
@@ -104,6 +122,7 @@ ask(struct core *core, struct leg *leg)
 		.flags = late ? MEDIA_FLAG_LATE : MEDIA_FLAG_NONE };
 
 	str_copy(m.far, sizeof(m.far), leg->r.far);
+	wishes(core, leg, m.codecs, &m.dtmf);
 	if (leg->r.want == WANT_MARK)
 		TELL(core, leg, media_mark);
 	else if (wants_offer(leg))
@@ -113,6 +132,12 @@ ask(struct core *core, struct leg *leg)
 	if (core->mediad.up)
 		leg->owed++;
 	leg->want_seq = core->media_seq;
+}
+
+static void
+say_room(struct core *core, struct leg *leg)
+{
+	TELL(core, leg, media_join, .room = leg->r.room, .flags = leg->r.room_flags);
 }
 
 static void
@@ -135,10 +160,31 @@ session_want(struct core *core, struct leg *leg, enum leg_want want, uint64_t li
 	leg_dirty(core, leg);
 	ask(core, leg);
 	/* The session of a caller without SDP is made by our offer: joined before, connected now. */
+	if (fresh && leg->r.room != 0)
+		say_room(core, leg);
 	if (fresh && leg->r.peer != 0 && (peer = leg_find(core, leg->r.peer)) != NULL)
 		connect_legs(core, leg, peer);
 	if (leg->call->r.due[TIMER_WANT] == 0)
 		call_timer(core, leg->call, TIMER_WANT, WANT_MS);
+}
+
+void
+session_room(struct core *core, struct leg *leg, uint64_t room, uint8_t flags)
+{
+	struct leg *peer = leg->r.peer != 0 ? leg_find(core, leg->r.peer) : NULL;
+
+	session_play_stop(core, leg);
+	leg->r.echo = 0;
+	leg->r.peer = 0;
+	leg->r.room = room;
+	leg->r.room_flags = flags;
+	leg_dirty(core, leg);
+	if (peer != NULL && peer->r.peer == leg->r.id) {
+		peer->r.peer = 0;
+		leg_dirty(core, peer);
+	}
+	if (leg->r.session == SESSION_LIVE)
+		say_room(core, leg);
 }
 
 void
@@ -148,6 +194,7 @@ session_join(struct core *core, struct leg *a, struct leg *b)
 	session_play_stop(core, a);
 	a->r.peer = b->r.id;
 	b->r.peer = a->r.id;
+	a->r.room = b->r.room = 0; /* media_connect takes them out */
 	leg_dirty(core, a);
 	leg_dirty(core, b);
 	if (a->r.session == SESSION_LIVE && b->r.session == SESSION_LIVE)
@@ -164,6 +211,12 @@ session_part(struct core *core, struct leg *leg)
 		leg->r.echo = 0;
 		leg_dirty(core, leg);
 		TELL(core, leg, media_echo, .on = 0);
+	}
+	if (leg->r.room != 0) {
+		leg->r.room = 0;
+		leg_dirty(core, leg);
+		if (leg->r.session == SESSION_LIVE)
+			TELL(core, leg, media_leave);
 	}
 	if (leg->r.peer == 0)
 		return;
@@ -213,6 +266,7 @@ session_close(struct core *core, struct leg *leg)
 {
 	session_drop_copy(leg);
 	leg->r.peer = 0;
+	leg->r.room = 0;
 	if (leg->r.session != SESSION_LIVE)
 		return;
 	leg->r.session = SESSION_CLOSING;
@@ -376,8 +430,12 @@ session_replay(struct core *core, struct call *call)
 			TELL(core, leg, media_echo, .on = 0);
 		if (leg->session_play != 0 && leg->r.play == 0)
 			TELL(core, leg, media_play_stop);
-		leg->session_peer = 0;
+		if (leg->session_room != 0 && leg->r.room == 0 && leg->r.peer == 0)
+			TELL(core, leg, media_leave);
+		leg->session_peer = leg->session_room = 0;
 		leg->session_echo = false;
+		if (leg->r.room != 0)
+			say_room(core, leg);
 		if (leg->r.echo)
 			TELL(core, leg, media_echo, .on = 1);
 		if (leg->r.play != 0 && leg->session_play != leg->r.play) {

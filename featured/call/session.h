@@ -20,6 +20,12 @@ void session_want(struct core *core, struct leg *leg, enum leg_want want, uint64
 void session_join(struct core *core, struct leg *a, struct leg *b);
 /* It hears nobody and nothing any more, and nobody hears it. */
 void session_part(struct core *core, struct leg *leg);
+/*
+ * Into a room: the leg hears all others there and is heard by them (flags: enum media_room_flags;
+ * again with others changes them), and no longer by its peer. Room numbers are the caller's: random
+ * ones. session_part() or session_join() takes it out again.
+ */
+void session_room(struct core *core, struct leg *leg, uint64_t room, uint8_t flags);
 void session_echo(struct core *core, struct leg *leg);
 /* loops 0: for ever. Returns the play's number. */
 uint32_t session_play(struct core *core, struct leg *leg, const char *path, uint16_t loops);
