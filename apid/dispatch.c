@@ -78,9 +78,10 @@ authorized(struct request *req)
 	}
 	if (req->method != HTTP_GET)
 		log_info("change over the API", kv_s("by", req->asker.name),
-		    kv_s("method", req->method == HTTP_DELETE ? "DELETE"
-		            : req->method == HTTP_PUT           ? "PUT"
-		                                                : "POST"),
+		    kv_s("method", req->method == HTTP_DELETE   ? "DELETE"
+		            : req->method == HTTP_PUT   ? "PUT"
+		            : req->method == HTTP_PATCH ? "PATCH"
+		                                        : "POST"),
 		    kv_s("route", req->route->pattern), kv_s("argument", req->arg));
 	req->route->handler(req);
 }
@@ -129,7 +130,8 @@ request_dispatch(struct request *req)
 	}
 	if (req->target.asterisk) {
 		if (req->method == HTTP_OPTIONS)
-			options(req, HTTP_GET | HTTP_POST | HTTP_PUT | HTTP_DELETE);
+			options(req,
+			    HTTP_GET | HTTP_POST | HTTP_PUT | HTTP_PATCH | HTTP_DELETE);
 		else
 			request_error(req, 400, "only OPTIONS has the target *");
 		return;

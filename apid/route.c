@@ -26,6 +26,8 @@ http_method_of(const char *name)
 		return HTTP_PUT;
 	if (str_eq(name, "DELETE"))
 		return HTTP_DELETE;
+	if (str_eq(name, "PATCH"))
+		return HTTP_PATCH;
 	if (str_eq(name, "OPTIONS"))
 		return HTTP_OPTIONS;
 	return HTTP_OTHER;
@@ -78,9 +80,9 @@ route_find(enum http_method method, const struct target *t, unsigned *allow, con
 void
 route_allow(unsigned allow, char *out)
 {
-	str_format(out, 64, "%s%s%s%sOPTIONS", allow & HTTP_GET ? "GET, HEAD, " : "",
+	str_format(out, 64, "%s%s%s%s%sOPTIONS", allow & HTTP_GET ? "GET, HEAD, " : "",
 	    allow & HTTP_POST ? "POST, " : "", allow & HTTP_PUT ? "PUT, " : "",
-	    allow & HTTP_DELETE ? "DELETE, " : "");
+	    allow & HTTP_PATCH ? "PATCH, " : "", allow & HTTP_DELETE ? "DELETE, " : "");
 }
 
 size_t

@@ -20,6 +20,7 @@ enum http_method {
 	HTTP_OPTIONS = 8,
 	HTTP_OTHER = 16,
 	HTTP_PUT = 32,
+	HTTP_PATCH = 64,
 };
 
 enum route_auth {

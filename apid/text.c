@@ -95,6 +95,10 @@ take_member(const struct text_member *m, const json_t *value, char *err, size_t 
 {
 	const char *s;
 
+	if (m->json != NULL) {
+		*m->json = json_incref((json_t *)(uintptr_t)value);
+		return true;
+	}
 	if (m->flag != NULL) {
 		if (!json_is_boolean(value))
 			return refuse(err, err_size, "must be true or false", m->name);

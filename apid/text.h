@@ -30,6 +30,7 @@ struct text_member {
 	char		*out;	/* a string: destination of size bytes, no control characters */
 	size_t		 size;
 	bool		*flag;		/* or a boolean */
+	json_t		**json;		/* or anything: a reference, the caller's to drop */
 };
 
 /*

@@ -472,7 +472,8 @@ dispatch(struct asked *a, const struct ipc_msg *msg)
 		reload(a);
 		return true;
 	}
-	return from_apid_transfer(a->api, a->peer, msg);
+	return from_apid_transfer(a->api, a->peer, msg) ||
+	    from_apid_user(a->api, a->peer, msg);
 }
 
 void

@@ -17,6 +17,7 @@ struct db;
 struct gauges;
 struct spool;
 struct tokens;
+struct userstates;
 
 /* What from_apid() works with; main.c's root struct holds one. settings is replaced on a reload. */
 struct api_context {
@@ -28,6 +29,7 @@ struct api_context {
 	struct spool			*spool;
 	struct tokens			*tokens;
 	struct watch		*watch;
+	struct userstates		*users;
 	struct gauges			*gauges;
 	struct ipc_server		*server;
 	uint64_t			 started_ms;
@@ -39,6 +41,9 @@ struct api_context {
 void from_apid(struct api_context *api, struct ipc_peer *peer, const struct ipc_msg *msg);
 /* from_apid_transfer.c: false: the message is none of those. */
 bool from_apid_transfer(struct api_context *api, struct ipc_peer *peer, const struct ipc_msg *msg);
+
+/* from_apid_user.c: the same. */
+bool from_apid_user(struct api_context *api, struct ipc_peer *peer, const struct ipc_msg *msg);
 
 int gauges_new(struct gauges **out);
 void gauges_free(struct gauges **g);

@@ -247,6 +247,7 @@ open_api(struct featured *f)
 		.db = f->db,
 		.spool = f->spool,
 		.tokens = f->tokens,
+		.users = f->users,
 		.gauges = f->gauges,
 		.watch = f->watch,
 		.server = f->server,

@@ -114,6 +114,19 @@ enum media_record_outcome {
 	MEDIA_RECORD_DISK_FULL = 6,	/* the same */
 };
 
+/* What user_set changes; bits. */
+enum user_fields {
+	USER_SET_DND = 1,
+	USER_SET_REJECT_ANONYMOUS = 2,
+	USER_SET_CALL_WAITING = 4,
+	USER_SET_FORWARD_ALL = 8,	/* the four in the order of the message */
+	USER_SET_FORWARD_BUSY = 16,
+	USER_SET_FORWARD_NOANSWER = 32,
+	USER_SET_FORWARD_UNREGISTERED = 64,
+	USER_SET_BLACKLIST = 128,
+	USER_SET_SPEED_DIALS = 256,
+};
+
 /* Of CONTRACT section 4. */
 enum call_state {
 	CALL_CALLING = 1,

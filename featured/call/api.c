@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "featured/call/call.h"
+#include "featured/route/dialplan.h"
 #include "featured/settings.h"
 
 static void
@@ -62,13 +63,23 @@ core_call_get(const struct core *core, const uint8_t uuid[UUID_LEN], struct msg_
 size_t
 core_user_calls(const struct core *core, const char *user)
 {
-	struct call *call, *tmp;
-	size_t n = 0;
+	return user_calls(core, user, NULL);
+}
 
-	HASH_ITER(hh, core->calls, call, tmp)
-	if (!call->r.ending && (strcmp(call->r.from, user) == 0 || strcmp(call->r.to, user) == 0))
-		n++;
-	return n;
+bool
+core_reachable(struct core *core, const char *from, const char *to)
+{
+	struct route_ask ask = {
+		.settings = core->settings,
+		.from = from,
+		.to = to,
+		.forwarded = true,
+		.users = core->users,
+		.patterns = &core->patterns,
+		.bucket = &core->bucket,
+	};
+
+	return dialplan_reachable(&ask);
 }
 
 uint16_t

@@ -156,6 +156,8 @@ bool core_call_get(const struct core *core, const uint8_t uuid[UUID_LEN],
  * more). */
 bool core_trace(const struct core *core, const uint8_t uuid[UUID_LEN],
     void (*cb)(void *arg, const struct msg_trace_item *), void *arg);
+/* Would a call that `from` forwards to number find somebody? */
+bool core_reachable(struct core *core, const char *from, const char *to);
 /* The number of live calls in which user is one of the parties. */
 size_t core_user_calls(const struct core *core, const char *user);
 
