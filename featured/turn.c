@@ -44,7 +44,10 @@ send_item(struct featured *f, const struct out_item *item)
 {
 	switch (item->kind) {
 	case OUT_SIPD:
-		ipc_send(peer_of(f, IPC_SIPD), item->type, item->body);
+		if (item->type == MSG_leg_forget)
+			ipc_send_lazily(peer_of(f, IPC_SIPD), item->type, item->body);
+		else
+			ipc_send(peer_of(f, IPC_SIPD), item->type, item->body);
 		break;
 	case OUT_MEDIAD:
 		ipc_send(peer_of(f, IPC_MEDIAD), item->type, item->body);

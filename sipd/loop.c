@@ -92,7 +92,7 @@ end_of_turn(struct sipd *s, su_root_t *root)
 		return;
 	s->draining = true;
 	/* The cheap way first: the flush by itself needs no turn of sd-event's. */
-	if (s->peer != NULL && ipc_queued(s->peer) > 0)
+	if (ipc_due(s->peer))
 		ipc_flush(s->peer);
 	if (sd_event_get_state(s->d.event) != SD_EVENT_ARMED ||
 	    (s->peer != NULL && ipc_congested(s->peer)))

@@ -175,7 +175,11 @@ tell_gone(struct leg *leg)
 	str_copy(m.reason, sizeof(m.reason), leg->gone->reason);
 	str_copy(m.redirect_uri, sizeof(m.redirect_uri), leg->gone->redirect);
 	redirect_user(m.redirect_user, sizeof(m.redirect_user), leg->gone->redirect);
-	ipc_send(sipd.peer, MSG_leg_gone, &m);
+	/* The end that featured asked for is no news. */
+	if (m.cause == LEG_END_LOCAL)
+		ipc_send_lazily(sipd.peer, MSG_leg_gone, &m);
+	else
+		ipc_send(sipd.peer, MSG_leg_gone, &m);
 }
 
 void

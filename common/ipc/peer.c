@@ -91,6 +91,7 @@ ipc_unref(struct ipc_peer **pp)
 	}
 	sd_event_source_disable_unref(peer->io);
 	sd_event_source_disable_unref(peer->flush);
+	sd_event_source_disable_unref(peer->late);
 	sd_event_source_disable_unref(peer->sweep);
 	if (peer->fd != -1)
 		close(peer->fd);
@@ -137,6 +138,12 @@ size_t
 ipc_queued(const struct ipc_peer *peer)
 {
 	return peer != NULL ? peer->queued : 0;
+}
+
+bool
+ipc_due(const struct ipc_peer *peer)
+{
+	return peer != NULL && peer->waiting;
 }
 
 void
@@ -256,8 +263,20 @@ on_flush(sd_event_source *source, void *arg)
 	return 0;
 }
 
-int
-ipc_post(struct ipc_peer *peer, uint16_t type, uint8_t flags, uint32_t id, const void *body, int fd)
+static int
+on_late(sd_event_source *source, uint64_t usec, void *arg)
+{
+	struct ipc_peer *peer = arg;
+
+	(void)source;
+	(void)usec;
+	if (!peer->blocked)
+		ipc_flush(peer);
+	return 0;
+}
+
+static int
+enqueue(struct ipc_peer *peer, uint16_t type, uint8_t flags, uint32_t id, const void *body, int fd)
 {
 	uint8_t wire[IPC_PACKET_MAX];
 	struct ipc_packet *packet;
@@ -281,7 +300,30 @@ ipc_post(struct ipc_peer *peer, uint16_t type, uint8_t flags, uint32_t id, const
 	packet->fd = fd;
 	STAILQ_INSERT_TAIL(&peer->queue, packet, next);
 	peer->queued++;
-	wait_begin(peer);
+	return 0;
+}
+
+int
+ipc_post(struct ipc_peer *peer, uint16_t type, uint8_t flags, uint32_t id, const void *body, int fd)
+{
+	int r = enqueue(peer, type, flags, id, body, fd);
+
+	if (r == 0)
+		wait_begin(peer);
+	return r;
+}
+
+int
+ipc_send_lazily(struct ipc_peer *peer, uint16_t type, const void *body)
+{
+	int armed, r = enqueue(peer, type, 0, 0, body, -1);
+
+	if (r != 0 || peer->waiting)
+		return r;
+	if (sd_event_source_get_enabled(peer->late, &armed) < 0 || armed == SD_EVENT_OFF) {
+		sd_event_source_set_time_relative(peer->late, IPC_LAZY_US);
+		sd_event_source_set_enabled(peer->late, SD_EVENT_ONESHOT);
+	}
 	return 0;
 }
 
@@ -518,7 +560,9 @@ ipc_peer_new(sd_event *event, int fd, uint8_t self, uint8_t allowed, const struc
 	if (sd_event_add_io(event, &peer->io, fd, EPOLLIN, on_io, peer) < 0 ||
 	    sd_event_add_defer(event, &peer->flush, on_flush, peer) < 0 ||
 	    sd_event_source_set_priority(peer->flush, SD_EVENT_PRIORITY_NORMAL + 10) < 0 ||
-	    sd_event_source_set_enabled(peer->flush, SD_EVENT_OFF) < 0) {
+	    sd_event_source_set_enabled(peer->flush, SD_EVENT_OFF) < 0 ||
+	    sd_event_add_time_relative(event, &peer->late, CLOCK_MONOTONIC, IPC_LAZY_US, IPC_LAZY_US / 2, on_late, peer) < 0 ||
+	    sd_event_source_set_enabled(peer->late, SD_EVENT_OFF) < 0) {
 		ipc_unref(&peer);
 		return NULL;
 	}

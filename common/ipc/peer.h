@@ -67,6 +67,12 @@ uid_t ipc_peer_uid(const struct ipc_peer *peer);
  * -EPROTONOSUPPORT (the peer is of an older version that does not know it); -ENOBUFS: the hard mark was reached, the connection will be dropped.
  */
 int ipc_send(struct ipc_peer *peer, uint16_t type, const void *body);
+/*
+ * The same for what nobody waits for: it goes out with the next message to this peer, or after IPC_LAZY_US alone. Waking a daemon costs more than
+ * all that it does with such a message.
+ */
+#define IPC_LAZY_US 100000
+int ipc_send_lazily(struct ipc_peer *peer, uint16_t type, const void *body);
 /* The same with a file descriptor, which is duplicated. */
 int ipc_send_fd(struct ipc_peer *peer, uint16_t type, const void *body, int fd);
 
@@ -95,6 +101,7 @@ void ipc_unref(struct ipc_peer **peer);
 /* More than the soft mark is queued for the peer: the source of work should shed load (503). NULL: true. */
 bool ipc_congested(const struct ipc_peer *peer);
 size_t ipc_queued(const struct ipc_peer *peer);
+bool ipc_due(const struct ipc_peer *peer);	/* something is queued that does not wait */
 
 /* Writes what is queued, as far as the socket takes it. */
 void ipc_flush(struct ipc_peer *peer);

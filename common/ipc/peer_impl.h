@@ -50,6 +50,7 @@ struct ipc_peer {
 	sd_event		*event;
 	sd_event_source		*io;
 	sd_event_source		*flush;		/* at the end of the turn */
+	sd_event_source		*late;		/* what was sent lazily goes out then at the latest */
 	struct ipc_packets	 queue;
 	size_t			 queued;
 	bool			 waiting;	/* in the list of those with something to send */

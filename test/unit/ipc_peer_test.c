@@ -174,6 +174,33 @@ statements_arrive_in_order(void **state)
 }
 
 static void
+what_is_lazy_goes_with_others_or_later(void **state)
+{
+	struct fixture *f = *state;
+	struct ipc_peer *peer;
+	uint64_t began;
+
+	serve(f);
+	join(f, IPC_SIPD);
+	until(f, &f->s.ups, 1);
+	until(f, &f->c.ups, 1);
+	peer = ipc_server_peer(f->server, IPC_SIPD);
+	began = clock_mono_ms();
+	assert_int_equal(ipc_send_lazily(peer, MSG_leg_taken, &(struct msg_leg_taken){ .leg = 1 }), 0);
+	assert_int_equal(ipc_queued(peer), 1);
+	assert_false(ipc_due(peer));
+	until(f, &f->c.messages, 1);
+	assert_true(clock_mono_ms() - began >= IPC_LAZY_US / 1000 - 1);
+	assert_int_equal(ipc_send_lazily(peer, MSG_leg_taken, &(struct msg_leg_taken){ .leg = 2 }), 0);
+	assert_int_equal(ipc_send(peer, MSG_leg_taken, &(struct msg_leg_taken){ .leg = 3 }), 0);
+	assert_true(ipc_due(peer));
+	ipc_flush(peer);
+	assert_int_equal(ipc_queued(peer), 0);
+	until(f, &f->c.messages, 3);
+	assert_int_equal(f->c.last_leg, 3);
+}
+
+static void
 a_request_ends_once(void **state)
 {
 	struct fixture *f = *state;
@@ -356,6 +383,7 @@ main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(statements_arrive_in_order),
+		TEST(what_is_lazy_goes_with_others_or_later),
 		TEST(a_request_ends_once),
 		TEST(saying_what_one_may_not_costs_the_connection),
 		TEST(a_role_that_the_uid_has_not_is_refused),
