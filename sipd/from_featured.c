@@ -126,12 +126,13 @@ command(struct leg *leg, const struct ipc_msg *msg)
 	case MSG_leg_taken:
 		taken(leg);
 		break;
+	/* Not stored as taken: killed before the refusal is out, we offer it again and are told again. */
 	case MSG_leg_challenge:
-		taken(leg);
+		overload_heard(leg);
 		invite_in_challenge(leg, msg->body);
 		break;
 	case MSG_leg_refuse:
-		taken(leg);
+		overload_heard(leg);
 		refuse(leg, msg->body);
 		break;
 	case MSG_leg_progress:
