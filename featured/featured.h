@@ -34,6 +34,8 @@ struct featured {
 	struct userstates_db *users_db;
 	struct gauges *gauges;
 	struct watch *watch;
+	struct keep *keep;
+	struct texts *texts;
 	struct api_context api;
 	sd_event_source *timer; /* the core's next deadline */
 	uint64_t armed_ms;      /* when it goes off; UINT64_MAX not at all */
@@ -51,6 +53,7 @@ void from_sipd_policy(struct featured *f);
 /* from_sipd.c: what the core asks of the world, answered by reg/. */
 struct core_env from_sipd_env(struct featured *f);
 struct watch_env from_sipd_watch_env(struct featured *f);
+struct texts_env from_sipd_texts_env(struct featured *f);
 
 /* turn.c */
 void turn_begin(struct featured *f);

@@ -147,10 +147,26 @@ send_to_sipd(void *arg, uint16_t type, const void *body)
 		ipc_send(ipc_server_peer(f->server, IPC_SIPD), type, body);
 }
 
+static struct ipc_peer *
+sipd_peer(void *arg)
+{
+	const struct featured *f = arg;
+
+	return f->server != NULL ? ipc_server_peer(f->server, IPC_SIPD) : NULL;
+}
+
+struct texts_env
+from_sipd_texts_env(struct featured *f)
+{
+	return (struct texts_env){
+		.keep = f->keep, .bindings = f->bindings, .sipd = sipd_peer, .arg = f
+	};
+}
+
 struct watch_env
 from_sipd_watch_env(struct featured *f)
 {
 	return (struct watch_env){
-		.auth = f->auth, .bindings = f->bindings, .users = f->users, .send = send_to_sipd, .arg = f
+		.auth = f->auth, .bindings = f->bindings, .users = f->users, .texts = f->texts, .send = send_to_sipd, .arg = f
 	};
 }

@@ -197,6 +197,7 @@ open_parts(struct featured *f)
 {
 	struct core_env env = from_sipd_env(f);
 	struct watch_env watch_env;
+	struct texts_env texts_env;
 	struct settings *s = &f->settings;
 	sd_event *event = f->d.event;
 
@@ -211,6 +212,9 @@ open_parts(struct featured *f)
 	    "open what users have set");
 	must(userstates_db_open(&f->users_db, f->users, f->db), "watch what users set");
 	must(gauges_new(&f->gauges), "make the gauges");
+	must(keep_open(&f->keep, event, f->d.state_dir, "messages"), "keep text messages");
+	texts_env = from_sipd_texts_env(f);
+	must(texts_open(&f->texts, s, &texts_env), "read text messages");
 	watch_env = from_sipd_watch_env(f);
 	must(watch_new(&f->watch, f->d.state_dir, s, &watch_env, clock_real_ms()),
 	    "prepare presence");
@@ -262,6 +266,8 @@ close_parts(struct featured *f)
 	ipc_server_free(&f->server);
 	core_free(&f->core);
 	watch_free(&f->watch);
+	keep_close(&f->keep);
+	texts_close(&f->texts);
 	spool_close(&f->spool);
 	registrar_free(&f->registrar);
 	bindings_close(&f->bindings);

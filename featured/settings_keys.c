@@ -335,11 +335,9 @@ const struct conf_key settings_keys[] = {
 	    .help = "lists that a phone can watch by one subscription (RFC 4662)" },
 	{ .path = "messages.max_per_extension",
 	    INT_KEY(S, messages.max_per_extension, 0, 1000, "50",
-	        "text messages that are kept for who is not registered"),
-	    .inert = true },
+	        "text messages that are kept for who is not registered") },
 	{ .path = "messages.keep_days",
-	    INT_KEY(S, messages.keep_days, 1, 365, "7", "how long they are kept"),
-	    .inert = true },
+	    INT_KEY(S, messages.keep_days, 1, 365, "7", "how long they are kept") },
 
 	{ .path = "security.require_authentication",
 	    BOOL_KEY(S, security.require_authentication, "true",

@@ -237,6 +237,9 @@ watch_sync_end(struct watch *w)
 	HASH_ITER(hh, w->topics, t, next)
 	if (t->round != w->round)
 		drop(w, t);
+	/* And sipd can send again. */
+	for (size_t i = 0; w->env.texts != NULL && i < w->settings->extensions.n; i++)
+		texts_registered(w->env.texts, settings_extension_at(w->settings, i)->number);
 }
 
 size_t
@@ -299,6 +302,8 @@ watch_tick(struct watch *w, uint64_t now_ms)
 	/* Bindings that ran out, and those that the database brought. */
 	look_at_registrations(w, now_ms);
 	presence_tick(w->presence, now_ms);
+	if (w->env.texts != NULL)
+		texts_tick(w->env.texts, now_ms);
 }
 
 /* Settings are gone when they are replaced: what was in the lists is remembered as a sum. */
@@ -324,6 +329,8 @@ watch_settings(struct watch *w, const struct settings *settings, uint64_t now_ms
 
 	w->settings = settings;
 	presence_settings(w->presence, settings, now_ms);
+	if (w->env.texts != NULL)
+		texts_settings(w->env.texts, settings);
 	HASH_ITER(hh, w->topics, t, next)
 	{
 		if (watch_exists(w, t->event, t->user)) {

@@ -13,6 +13,7 @@
 #include "featured/reg/auth.h"
 #include "featured/reg/bindings.h"
 #include "featured/reg/presence.h"
+#include "featured/reg/texts.h"
 
 struct watch;
 
@@ -29,8 +30,7 @@ struct watch_env {
 	void (*send)(void *arg, uint16_t type, const void *body);
 	/* False: the user has no mailbox. May be NULL: nobody has one. */
 	bool (*mailbox)(void *arg, const char *user, struct watch_mailbox *out);
-	/* A phone of the user has registered anew or refreshed. May be NULL. */
-	void (*registered)(void *arg, const char *user);
+	struct texts *texts; /* may be NULL: MESSAGE is refused with 405 */
 	void *arg;
 };
 

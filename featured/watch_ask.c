@@ -186,6 +186,19 @@ publish(struct work *k, const struct msg_publish_request *m)
 		ipc_reply(k->peer, k->id, MSG_publish_accepted, &ok);
 }
 
+static void
+message(struct work *k, const struct msg_message_request *m)
+{
+	const struct auth_request req = AUTH_REQUEST(m);
+
+	if (!authenticate(k, &req, m->from_user))
+		return;
+	if (k->w->env.texts == NULL)
+		refuse(k, 405, "no texts here");
+	else
+		texts_take(k->w->env.texts, k->peer, k->id, m, k->who, k->now_ms);
+}
+
 bool
 watch_sipd(struct watch *w, struct ipc_peer *peer, const struct ipc_msg *msg, uint64_t now_ms)
 {
@@ -201,6 +214,11 @@ watch_sipd(struct watch *w, struct ipc_peer *peer, const struct ipc_msg *msg, ui
 		k.what = "PUBLISH";
 		k.source = ((const struct msg_publish_request *)msg->body)->source;
 		publish(&k, msg->body);
+		return true;
+	case MSG_message_request:
+		k.what = "MESSAGE";
+		k.source = ((const struct msg_message_request *)msg->body)->source;
+		message(&k, msg->body);
 		return true;
 	case MSG_sync_topic:
 		watch_topic(w, msg->body, now_ms);
@@ -247,8 +265,8 @@ watch_registered(struct watch *w, const char *user, bool registered, uint64_t no
 	presence_registered(w->presence, user, registered, now_ms);
 	if (!registered)
 		return;
-	if (w->env.registered != NULL)
-		w->env.registered(w->env.arg, user);
+	if (w->env.texts != NULL)
+		texts_registered(w->env.texts, user);
 	if (w->env.mailbox == NULL || !w->env.mailbox(w->env.arg, user, &box))
 		return;
 	n = bindings_lookup(w->env.bindings, user, now_ms, found, 16);
