@@ -21,6 +21,17 @@
 #define DOMAIN_LEN	128
 #define PATTERN_LEN	255
 
+/* Which of an extension's calls are recorded. */
+enum auto_record {
+	AUTO_RECORD_DEFAULT,	/* as recording.auto_record says */
+	AUTO_RECORD_NONE,
+	AUTO_RECORD_INCOMING,
+	AUTO_RECORD_OUTGOING,
+	AUTO_RECORD_ALL,
+};
+
+enum recording_channels { RECORDING_STEREO, RECORDING_MIXED };
+
 /* An item of the list extensions. */
 struct extension {
 	char	number[EXT_NUMBER_LEN + 1];
@@ -37,6 +48,8 @@ struct extension {
 	int	find_me_strategy;	/* enum find_me_strategy */
 	struct conf_strs codecs;	/* that may be used, best first; none: all */
 	int	dtmf;			/* enum media_dtmf_way */
+	int	auto_record;				/* enum auto_record */
+	char	music_on_hold[33];			/* class that its callers hear; "" the default */
 	/*
 	 * Not in the file; made by settings_prepare(). Lower-case hex of H(number:realm:password),
 	 * RFC 7616 3.4.2.
@@ -154,6 +167,11 @@ struct settings {
 	struct {
 		bool	auto_record;
 		int	format;
+		int	channels;		/* enum recording_channels */
+		/* what both parties hear when it begins: "" nothing, "beep", or a sound's path */
+		char	notice[65];
+		int64_t	keep_days;		/* 0 for ever */
+		int64_t	keep_mb;		/* all recordings together; 0 any */
 	} recording;
 	struct {
 		int64_t	max_message_duration_s;

@@ -18,6 +18,10 @@ static const char *const identity_headers[] = { "pai", "rpid", "both", "none", N
 /* In the order of enum media_dtmf_way. */
 static const char *const dtmf_ways[] = { "auto", "rfc4733", "info", "inband", NULL };
 static const char *const formats[] = { "wav", NULL };
+static const char *const channels[] = { "stereo", "mixed", NULL };
+static const char *const auto_records[] = {
+	"default", "none", "incoming", "outgoing", "all", NULL
+};
 
 #define STR_KEY(t, f, lo, d, h)                                                                    \
 	.type = CONF_STR, CONF_OFF(t, f), .def = d, .min = lo, .max = sizeof(((t *)0)->f) - 1,     \
@@ -52,6 +56,16 @@ static const struct conf_key extension_keys[] = {
 	    .def = "auto",
 	    .names = dtmf_ways,
 	    .help = "how keys go to it; auto: as its phone can" },
+	{ .path = "auto_record",
+	    .type = CONF_ENUM,
+	    CONF_OFF(struct extension, auto_record),
+	    .def = "default",
+	    .names = auto_records,
+	    .help = "which of its calls are recorded" },
+	{ .path = "music_on_hold",
+	    STR_KEY(struct extension, music_on_hold, 0, "",
+	        "class of what those hear whom it holds; empty: the default class"),
+	    .inert = true },
 	{ .path = "voicemail_pin",
 	    STR_KEY(struct extension, voicemail_pin, 0, "",
 	        "4 to 16 digits; empty: made at the first start"),
@@ -244,8 +258,7 @@ const struct conf_key settings_keys[] = {
 	        "never") },
 
 	{ .path = "features.call_recording",
-	    BOOL_KEY(S, features.call_recording, "true", "recording of calls"),
-	    .inert = true },
+	    BOOL_KEY(S, features.call_recording, "true", "recording of calls") },
 	{ .path = "features.call_transfer",
 	    BOOL_KEY(S, features.call_transfer, "true", "transfer by the phone or by keys") },
 	{ .path = "features.call_hold",
@@ -272,14 +285,29 @@ const struct conf_key settings_keys[] = {
 	        "seconds after which an answered call is ended") },
 
 	{ .path = "recording.auto_record",
-	    BOOL_KEY(S, recording.auto_record, "false", "record every call"),
-	    .inert = true },
+	    BOOL_KEY(S, recording.auto_record, "false", "record every call of every extension") },
 	{ .path = "recording.format",
 	    .type = CONF_ENUM,
 	    CONF_OFF(S, recording.format),
 	    .def = "wav",
 	    .names = formats,
-	    .help = "kind of file",
+	    .help = "kind of file" },
+	{ .path = "recording.channels",
+	    .type = CONF_ENUM,
+	    CONF_OFF(S, recording.channels),
+	    .def = "stereo",
+	    .names = channels,
+	    .help = "a channel for each side, or both in one" },
+	{ .path = "recording.notice",
+	    STR_KEY(S, recording.notice, 0, "",
+	        "what both parties hear when it begins: \"beep\" or a sound; empty: nothing") },
+	{ .path = "recording.keep_days",
+	    INT_KEY(S, recording.keep_days, 0, 36500, "0",
+	        "days after which a recording is deleted; 0: never"),
+	    .inert = true },
+	{ .path = "recording.keep_mb",
+	    INT_KEY(S, recording.keep_mb, 0, 1000000000, "0",
+	        "MB of all recordings, over which the oldest are deleted; 0: any"),
 	    .inert = true },
 	{ .path = "voicemail.max_message_duration",
 	    INT_KEY(S, voicemail.max_message_duration_s, 1, HOUR_S, "180", "seconds"),

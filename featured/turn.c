@@ -60,6 +60,10 @@ send_item(struct featured *f, const struct out_item *item)
 		if (spool_final(f->spool, item->body) != 0)
 			f->spool_refused = true;
 		break;
+	case OUT_RECORDING:
+		if (spool_recording(f->spool, item->body) != 0)
+			f->spool_refused = true;
+		break;
 	}
 }
 
@@ -118,6 +122,16 @@ on_durable(void *arg, const struct uuid *call)
 	turn_end(f);
 }
 
+static void
+on_row_durable(void *arg, const struct uuid *id)
+{
+	struct featured *f = arg;
+
+	turn_begin(f);
+	core_row_durable(f->core, id->b);
+	turn_end(f);
+}
+
 int
 turn_init(struct featured *f)
 {
@@ -134,5 +148,6 @@ turn_init(struct featured *f)
 	if (r >= 0)
 		r = sd_event_source_set_enabled(f->tick, SD_EVENT_ON);
 	spool_watch(f->spool, on_durable, f);
+	spool_watch_rows(f->spool, on_row_durable, f);
 	return r < 0 ? r : 0;
 }

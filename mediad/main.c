@@ -104,6 +104,7 @@ on_gauges(sd_event_source *source, uint64_t usec, void *arg)
 {
 	(void)usec;
 	to_featured_gauges(arg);
+	record_tick(arg);
 	sd_event_source_set_time_relative(source, GAUGES_US);
 	return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
 }

@@ -12,6 +12,8 @@
 #include "common/base/str.h"
 #include "mediad/mediad.h"
 
+#define ADRIFT_US 5000000	/* so long a call's recording waits for another session */
+
 /* Fields are only appended. */
 struct record_rec {
 	uint64_t	id;
@@ -48,6 +50,8 @@ struct recording {
 	uint32_t		 slot;
 	bool			 tapped;	/* a worker writes into the tap */
 	bool			 ended;		/* the recorder is done with it */
+	bool			 moving;	/* to rec.session, once its worker has let go */
+	uint64_t		 adrift_us;	/* since its session ended; 0: it has one */
 };
 
 static struct recording *
@@ -178,22 +182,54 @@ untap(struct mediad *m, struct recording *r, sem_t *done)
 		worker_wake(s->worker);
 }
 
+/* It ended where its session did. */
+static void
+gone(struct mediad *m, struct recording *r)
+{
+	r->rec.gone = 1;
+	r->rec.stop_us = r->adrift_us;
+	save(m, r);
+}
+
 void
 record_untapped(struct mediad *m, uint64_t id)
 {
 	struct recording *r = find(m, id);
+	struct session *s;
 
 	if (r == NULL)
 		return;
 	r->tapped = false;
 	if (r->rec.stop_us == 0 && !r->ended) {
-		r->rec.gone = 1;
-		r->rec.stop_us = clock_mono_us();
-		save(m, r);
+		if (r->moving && (s = session_find(m, r->rec.session)) != NULL) {
+			r->moving = false;
+			tap(r, s);
+			return;
+		}
+		r->adrift_us = clock_mono_us();
+		if (r->rec.kind == MEDIA_RECORD_CALL)
+			return;		/* it may go on elsewhere: featured says */
+		gone(m, r);
 	}
 	if (!r->ended)
 		order(m, r, RECORD_ORDER_STOP, r->rec.stop_us);
 	check_over(m, r);
+}
+
+/* Nobody wants to go on with it. */
+void
+record_tick(struct mediad *m)
+{
+	uint64_t now_us = clock_mono_us();
+	struct recording *r, *next;
+
+	HASH_ITER(hh, m->records, r, next) {
+		if (r->adrift_us == 0 || r->rec.stop_us != 0 || r->ended ||
+		    now_us - r->adrift_us < ADRIFT_US)
+			continue;
+		gone(m, r);
+		order(m, r, RECORD_ORDER_STOP, r->rec.stop_us);
+	}
 }
 
 /* ---- begin and end -------------------------------------------------------------------------- */
@@ -320,7 +356,7 @@ void
 record_move(struct mediad *m, const struct msg_media_record_move *msg)
 {
 	struct recording *r = find(m, msg->record);
-	struct session *s = session_find(m, msg->session);
+	struct session *s = session_find(m, msg->session), *old;
 	sem_t done;
 
 	if (r == NULL || r->rec.state == RECORD_OVER || r->rec.stop_us != 0 ||
@@ -332,14 +368,23 @@ record_move(struct mediad *m, const struct msg_media_record_move *msg)
 		return;
 	}
 	/* Two workers never write into one tap. */
-	sem_init(&done, 0, 0);
-	untap(m, r, &done);
-	while (sem_wait(&done) == -1 && errno == EINTR)
-		;
-	sem_destroy(&done);
+	HASH_FIND(hh, m->sessions, &r->rec.session, sizeof(r->rec.session), old);
+	if (r->tapped && old != NULL && old->closing) {
+		r->moving = true;	/* the end of that session tells when */
+	} else if (r->tapped) {
+		sem_init(&done, 0, 0);
+		untap(m, r, &done);
+		while (sem_wait(&done) == -1 && errno == EINTR)
+			;
+		sem_destroy(&done);
+		r->tapped = false;
+	}
+	r->adrift_us = 0;
 	r->rec.session = msg->session;
 	r->rec.swap ^= msg->swap != 0;
 	save(m, r);
+	if (r->moving)
+		return;
 	if (r->rec.state == RECORD_ON)
 		tap(r, s);
 	else
@@ -377,12 +422,14 @@ record_stop(struct mediad *m, uint64_t id)
 	}
 	if (r->rec.stop_us != 0)
 		return;
-	r->rec.stop_us = clock_mono_us();
+	r->rec.stop_us = r->adrift_us != 0 ? r->adrift_us : clock_mono_us();
 	save(m, r);
 	if (r->rec.state == RECORD_BEEP)
 		end_at_once(m, r, MEDIA_RECORD_DONE);
-	else
+	else if (r->tapped)
 		untap(m, r, NULL);
+	else if (!r->ended)
+		order(m, r, RECORD_ORDER_STOP, r->rec.stop_us);
 }
 
 void
@@ -493,9 +540,9 @@ take_up(struct mediad *m, uint32_t slot)
 	if (s != NULL && r->rec.stop_us == 0) {
 		tap(r, s);
 	} else if (r->rec.stop_us == 0) {
-		r->rec.gone = 1;
-		r->rec.stop_us = clock_mono_us();
-		save(m, r);
+		r->adrift_us = clock_mono_us();
+		if (r->rec.kind != MEDIA_RECORD_CALL)
+			gone(m, r);
 	}
 	add_job(m, r, true);
 	if (r->rec.stop_us != 0 && !r->ended)

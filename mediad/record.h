@@ -40,6 +40,7 @@ void record_sync(struct mediad *m);
 void record_untapped(struct mediad *m, uint64_t id);
 void record_ended(struct mediad *m, const struct recorder_result *result);
 void record_beeped(struct mediad *m, uint64_t session);
+void record_tick(struct mediad *m);	/* every few seconds */
 void record_session_gone(struct mediad *m, uint64_t session);
 
 unsigned record_count(const struct mediad *m);	/* that go on */

@@ -5,6 +5,7 @@
 
 #include "featured/call/call.h"
 #include "featured/route/dialplan.h"
+#include "featured/call/recording.h"
 #include "featured/settings.h"
 
 static void
@@ -134,4 +135,25 @@ core_call_start(struct core *core, const char *from, const char *to, struct uuid
 	*id = call->r.id;
 	call_step(core, call, 0);
 	return 0;
+}
+
+uint16_t
+core_call_record(struct core *core, const uint8_t uuid[UUID_LEN], enum core_record what,
+    const char **reason)
+{
+	struct call *call = call_find(core, uuid);
+
+	*reason = "no such call";
+	if (call == NULL || call->r.ending)
+		return 404;
+	switch (what) {
+	case CORE_RECORD_START:
+		return recording_start(core, call, "api", reason);
+	case CORE_RECORD_STOP:
+		return recording_stop(core, call, reason);
+	case CORE_RECORD_PAUSE:
+	case CORE_RECORD_RESUME:
+		return recording_pause(core, call, what == CORE_RECORD_PAUSE, reason);
+	}
+	return 400;
 }

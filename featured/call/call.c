@@ -4,6 +4,7 @@
  * timers.c, the record in cdr_fill.c.
  */
 #include "featured/call/call.h"
+#include "featured/call/recording.h"
 
 #include <string.h>
 
@@ -278,6 +279,7 @@ call_answered(struct core *core, struct call *call, uint64_t at_ms)
 		call_timer(core, call, TIMER_MAX,
 		    (uint64_t)core->settings->features.max_call_duration_s * 1000);
 	call_dirty(core, call);
+	recording_auto(core, call);
 }
 
 void

@@ -56,8 +56,38 @@ struct cdr {
 	char sip_call_id[256]; /* of the caller's leg; "" for a call that the API started */
 	struct cdr_media caller;
 	struct cdr_media callee;
+	char recording_file[97]; /* of its last recording; "" none */
 	const char *trace; /* lines "at_ms TAB source TAB event TAB detail"; NULL in an intent */
 };
+
+/* In checkpoints: never renumber. */
+enum recording_state {
+	RECORDING_RUNNING = 1,
+	RECORDING_DONE = 2,
+	RECORDING_FAILED = 3,  /* there is no file, or what is in it is not all */
+	RECORDING_DELETED = 4, /* its time was over */
+};
+
+/* A recording of a call, as it goes to the spool and then to PostgreSQL (table recording): the row is
+ * there before the file. */
+struct recording_row {
+	struct uuid id;
+	struct uuid call; /* that it is part of; another one after a transfer */
+	uint64_t rev;     /* goes up with each state */
+	enum recording_state state;
+	uint8_t channels;
+	char path[97]; /* below mediad's recording.storage_path, with extension */
+	char from[65];
+	char to[65];
+	char by[65]; /* who wanted it: "auto", "api", or an extension */
+	uint64_t start_ms, end_ms;
+	uint32_t duration_ms;
+	uint64_t bytes;
+	char outcome[32]; /* "stopped", "call ended", "disk full", ... */
+};
+
+/* "recording", "done", "failed", "deleted". */
+const char *recording_state_name(enum recording_state state);
 
 /* "answered", "no_answer", "busy", "failed", "cancelled". */
 const char *cdr_disposition_name(enum cdr_disposition d);

@@ -123,6 +123,7 @@ cdr_fill(const struct core *core, const struct call *call, struct cdr *cdr)
 	cdr->status = r->status;
 	cdr->q850 = r->q850;
 	cdr->hangup_by = r->hangup_by;
+	str_copy(cdr->recording_file, sizeof(cdr->recording_file), r->recording);
 	str_copy(cdr->hangup_cause, sizeof(cdr->hangup_cause), r->cause);
 	if (caller != NULL)
 		cdr->caller = caller->r.figures;

@@ -36,3 +36,19 @@ cdr_side_name(enum cdr_side side)
 	}
 	return "";
 }
+
+const char *
+recording_state_name(enum recording_state state)
+{
+	switch (state) {
+	case RECORDING_RUNNING:
+		return "recording";
+	case RECORDING_DONE:
+		return "done";
+	case RECORDING_FAILED:
+		return "failed";
+	case RECORDING_DELETED:
+		return "deleted";
+	}
+	return "";
+}

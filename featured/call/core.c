@@ -9,6 +9,7 @@
 #include "common/ipc/msg.h"
 #include "featured/call/call.h"
 #include "featured/call/join.h"
+#include "featured/call/recording.h"
 #include "featured/settings.h"
 
 int
@@ -32,6 +33,8 @@ core_new(struct core **out, const char *dir, const struct settings *settings,
 	if (r != 0)
 		goto fail;
 	core_begin(core, mono_ms, real_ms);
+	if ((r = recording_open(core, dir)) != 0)
+		goto fail;
 	store_load(core);
 	core_end(core);
 	*out = core;
@@ -66,6 +69,7 @@ core_free(struct core **pcore)
 	}
 	trace_free_all(core);
 	patterns_free(&core->patterns);
+	recording_close(core);
 	store_close(core);
 	out_free(&core->out);
 	free(core->heap);
@@ -99,6 +103,7 @@ core_end(struct core *core)
 {
 	struct call *call;
 
+	recording_settle(core);
 	join_write(core);
 	/* A call may become dirty again while another one is settled, so: until none is. */
 	while ((call = STAILQ_FIRST(&core->dirty)) != NULL) {
@@ -112,6 +117,7 @@ core_end(struct core *core)
 		call->dirty = false;
 		store_save(core, call);
 	}
+	recording_settle(core);
 	join_written(core);
 	store_save_counts(core);
 	ckpt_leave(core->calls_ck);
@@ -164,9 +170,17 @@ core_cdr_durable(struct core *core, const uint8_t uuid[UUID_LEN])
 }
 
 void
+core_row_durable(struct core *core, const uint8_t uuid[UUID_LEN])
+{
+	recording_durable(core, uuid);
+}
+
+void
 core_cdr_again(struct core *core)
 {
 	struct call *call, *tmp;
+
+	recording_again(core);
 
 	HASH_ITER(hh, core->calls, call, tmp)
 	{

@@ -114,6 +114,8 @@ uint64_t core_next_ms(const struct core *core);
 
 /* The call's final record is on disk: its checkpoint may go. */
 void core_cdr_durable(struct core *core, const uint8_t uuid[UUID_LEN]);
+/* A row that was put out (OUT_RECORDING) is on disk. */
+void core_row_durable(struct core *core, const uint8_t uuid[UUID_LEN]);
 /* Says the final records again of all calls whose record is not known to be on disk (the spool was
  * full; or we have just started). */
 void core_cdr_again(struct core *core);
@@ -141,6 +143,10 @@ void core_parked(const struct core *core, void (*cb)(void *arg, const struct msg
 bool core_parked_in(const struct core *core, uint32_t slot, struct msg_parked_item *item);
 /* Another number each time that a slot was taken or left: for who shows slots as lamps. */
 uint32_t core_park_changes(const struct core *core);
+enum core_record { CORE_RECORD_START, CORE_RECORD_STOP, CORE_RECORD_PAUSE, CORE_RECORD_RESUME };
+/* Recording of the call, wanted by the API. Returns as above. */
+uint16_t core_call_record(struct core *core, const uint8_t uuid[UUID_LEN], enum core_record what,
+    const char **reason);
 /* Returns 0, or 404. */
 uint16_t core_call_hangup(struct core *core, const uint8_t uuid[UUID_LEN]);
 /* Each live call. (Not one that is over and only waits for its figures.) */
@@ -168,6 +174,7 @@ struct core_stats {
 	uint32_t active_calls;
 	uint32_t legs;
 	uint32_t parked_calls;
+	uint32_t recordings; /* that go on */
 	uint64_t total_calls; /* since the checkpoint was made */
 	uint64_t answered_calls;
 	uint64_t failed_calls;

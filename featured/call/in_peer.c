@@ -8,6 +8,7 @@
 #include "featured/call/call.h"
 #include "featured/call/incall.h"
 #include "featured/call/invite.h"
+#include "featured/call/recording.h"
 #include "featured/call/session.h"
 #include "featured/call/transfer.h"
 #include "featured/settings.h"
@@ -247,6 +248,12 @@ core_mediad(struct core *core, uint16_t type, const void *body)
 		return true;
 	case MSG_media_silent:
 		silent(core, body);
+		return true;
+	case MSG_media_recorded:
+		recording_got(core, body);
+		return true;
+	case MSG_sync_record:
+		recording_sync(core, body);
 		return true;
 	case MSG_sync_begin:
 		core->mediad.synced = false;

@@ -10,6 +10,7 @@
 
 #include "featured/call/consult.h"
 #include "featured/call/join.h"
+#include "featured/call/recording.h"
 #include "featured/settings.h"
 
 #define BETWEEN_MS 2000
@@ -51,9 +52,44 @@ attended(struct core *core, struct leg *leg)
 		consult_start(core, leg, false);
 }
 
+static bool
+may_record(const struct core *core, const struct leg *leg)
+{
+	(void)leg;
+	return core->settings->features.call_recording;
+}
+
+static bool
+may_pause(const struct core *core, const struct leg *leg)
+{
+	return recording_of(core, leg->call) != NULL;
+}
+
+static void
+record(struct core *core, struct leg *leg)
+{
+	const char *reason = "";
+
+	if (recording_of(core, leg->call) != NULL)
+		recording_stop(core, leg->call, &reason);
+	else if (recording_start(core, leg->call, leg->r.user, &reason) != 0)
+		trace_add(core, leg->call, "app", "record-refused", "%s", reason);
+}
+
+static void
+record_pause(struct core *core, struct leg *leg)
+{
+	const struct recording *r = recording_of(core, leg->call);
+	const char *reason = "";
+
+	recording_pause(core, leg->call, r != NULL && !r->r.paused, &reason);
+}
+
 static const struct code codes[] = {
 	{ "transfer_blind", may_transfer, blind },
 	{ "transfer_attended", may_consult, attended },
+	{ "record", may_record, record },
+	{ "record_pause", may_pause, record_pause },
 };
 
 /* What the keys pressed come to. */

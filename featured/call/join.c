@@ -4,6 +4,7 @@
 #include "featured/call/join.h"
 
 #include "featured/call/party.h"
+#include "featured/call/recording.h"
 #include "featured/call/session.h"
 
 void
@@ -15,6 +16,9 @@ join_take(struct core *core, struct call *call, struct leg *leg, bool ends)
 		return;
 	trace_add(core, call, "app", "joined", "leg=%016llx %s", (unsigned long long)leg->r.id,
 	    leg->r.user);
+	if (ends)
+		recording_follow(core, old, call, leg);
+	recording_leave(core, leg);
 	TAILQ_REMOVE(&old->legs, leg, next);
 	TAILQ_INSERT_TAIL(&call->legs, leg, next);
 	leg->call = call;

@@ -247,6 +247,9 @@ struct call_rec {
 	struct divert diverted[CALL_DIVERTS_MAX];
 	char diversion[256];   /* Diversion and History-Info as they came, "" none */
 	char history[256];
+	/* since version 3: recording.h */
+	uint64_t record;    /* mediad's number of the recording, 0 none */
+	char recording[97]; /* path of the last one, for the call's record */
 };
 _Static_assert(sizeof(union app_state) == 64, "what follows u would move");
 
@@ -361,6 +364,9 @@ struct core {
 	struct ckpt *legs_ck;
 	struct ckpt *dials_ck;
 	struct ckpt *counts_ck;
+	struct ckpt *recordings_ck;
+	struct recording *recordings; /* by key */
+	uint32_t recordings_adrift;
 	uint32_t counts_slot;
 	struct count_rec counts; /* as in the checkpoint */
 	struct call *calls;

@@ -153,3 +153,9 @@ out_cdr(struct out *out, enum out_kind kind, const struct cdr *cdr)
 		copy->trace = take(out, cdr->trace, strlen(cdr->trace) + 1);
 	add(out, kind, 0, copy);
 }
+
+void
+out_recording(struct out *out, const struct recording_row *row)
+{
+	add(out, OUT_RECORDING, 0, take(out, row, sizeof(*row)));
+}

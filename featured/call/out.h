@@ -19,6 +19,7 @@ enum out_kind {
 	OUT_CDR_INTENT,   /* body is a struct cdr */
 	OUT_CDR_ANSWERED, /* the same, once the call is answered */
 	OUT_CDR_FINAL,
+	OUT_RECORDING, /* body is a struct recording_row */
 };
 
 struct out_item {
@@ -38,6 +39,7 @@ const struct out_item *out_at(const struct out *out, size_t i);
 /* Copies body (struct msg_NAME of type) and what its views point to. Out of memory: panics; the
  * checkpoint is newer than the list then. */
 void out_message(struct out *out, enum out_kind kind, uint16_t type, const void *body);
+void out_recording(struct out *out, const struct recording_row *row);
 void out_cdr(struct out *out, enum out_kind kind, const struct cdr *cdr);
 
 #endif

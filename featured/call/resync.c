@@ -9,6 +9,7 @@
  */
 #include "common/ipc/msg.h"
 #include "featured/call/call.h"
+#include "featured/call/recording.h"
 #include "featured/call/session.h"
 
 #define STRAY_MS 2000 /* leg_offered of an unknown leg follows within this */
@@ -33,6 +34,8 @@ resync_up(struct core *core, uint8_t role)
 	}
 	if (role == IPC_SIPD)
 		core->strays_n = 0;
+	else
+		recording_sync_begin(core);
 }
 
 /*
@@ -246,4 +249,5 @@ resync_mediad_end(struct core *core)
 		heal(core, leg);
 		session_replay(core, call);
 	}
+	recording_sync_end(core);
 }

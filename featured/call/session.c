@@ -14,6 +14,7 @@
 #include "featured/app/app.h"
 #include "featured/call/call.h"
 #include "featured/settings.h"
+#include "featured/call/recording.h"
 
 #define WANT_MS    5000  /* set-up: then 503 */
 #define WANT_UP_MS 30000 /* somebody has answered already: patience */
@@ -269,6 +270,7 @@ session_close(struct core *core, struct leg *leg)
 	leg->r.room = 0;
 	if (leg->r.session != SESSION_LIVE)
 		return;
+	recording_leave(core, leg);
 	leg->r.session = SESSION_CLOSING;
 	leg_dirty(core, leg);
 	TELL(core, leg, media_close);

@@ -16,7 +16,7 @@
 #define LEGS_MAGIC   0x574c4547 /* "WLEG" */
 #define COUNTS_MAGIC 0x57434e54 /* "WCNT" */
 #define DIALS_MAGIC  0x57444c53 /* "WDLS" */
-#define VERSION      2
+#define VERSION      3
 
 static int
 open_one(struct ckpt **out, const char *dir, const char *name, uint32_t magic, size_t size,

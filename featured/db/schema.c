@@ -8,7 +8,8 @@
 
 #define MIGRATIONS                                                                                 \
 	MIGRATION(1, "0001", first)                                                                \
-	MIGRATION(2, "0002", user_state)
+	MIGRATION(2, "0002", user_state)                                                           \
+	MIGRATION(3, "0003", recording)
 
 #define MIGRATION(version, digits, name)                                                           \
 	__asm__(".section .rodata\n"                                                               \

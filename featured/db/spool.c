@@ -178,6 +178,29 @@ spool_final(struct spool *s, const struct cdr *cdr)
 	return r;
 }
 
+int
+spool_recording(struct spool *s, const struct recording_row *row)
+{
+	struct buf line = BUF_INIT(SPOOL_LINE_MAX);
+	int r;
+
+	spool_line_recording(&line, row);
+	if (line.failed) {
+		buf_free(&line);
+		return -ENOMEM;
+	}
+	if ((r = submit(s, SPOOL_JOB_RECORD, line.data, line.len, &row->id, NULL)) == 0)
+		s->pending++;
+	return r;
+}
+
+void
+spool_watch_rows(struct spool *s, void (*cb)(void *arg, const struct uuid *id), void *arg)
+{
+	s->watch_rows = cb;
+	s->watch_rows_arg = arg;
+}
+
 /* ---- what comes back ---- */
 
 static void
@@ -192,6 +215,12 @@ record_done(struct spool *s, const struct spool_job *job)
 		g->len = job->off;
 	if (job->segment >= s->next_segment)
 		s->next_segment = job->segment + 1;
+	if (job->end == NULL) {		/* no call's own record */
+		if (s->watch_rows != NULL)
+			s->watch_rows(s->watch_rows_arg, &job->call);
+		drain_soon(s);
+		return;
+	}
 	if (c != NULL)
 		spool_forget(s, c);
 	if (s->watch != NULL)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Call records. Each call has an intent when it starts and a final record when it is over; both are
+ * Call records, and rows of other tables that must not get lost (spool_row()). Each call has an intent when it starts and a final record when it is over; both are
  * lines of JSON in state_dir/spool/NNNN.jsonl, written and synced by a thread of its own, and
  * carried from there into PostgreSQL (table cdr, one row a call, by the call's UUID). So a record
  * exists on disk before the database hears of it, and the database may be away for hours.
@@ -45,6 +45,16 @@ int spool_intent(struct spool *s, const struct cdr *cdr);
  * taken, try again later.
  */
 int spool_final(struct spool *s, const struct cdr *cdr);
+
+/*
+ * A row of another table as it is now. Rows are told apart by their id; the newest state of one (by
+ * its rev, which goes up) is what the table ends up with, whatever is repeated. Durable before the
+ * database hears of it, as call records are. Returns as spool_final().
+ */
+int spool_recording(struct spool *s, const struct recording_row *row);
+
+/* cb is called on the main thread when a row is on disk. */
+void spool_watch_rows(struct spool *s, void (*cb)(void *arg, const struct uuid *id), void *arg);
 
 /*
  * cb is called on the main thread when the call's final record has been written to disk: from then

@@ -22,39 +22,6 @@
 /* a file that is being written is given up, once drained, when it is longer */
 #define KEEP_LEN (256u * 1024)
 
-static const char insert[] =
-    "INSERT INTO cdr (call_id, from_extension, from_name, to_extension, start_time, answer_time, "
-    "end_time, disposition, duration_ms,"
-    "  billsec_ms, hangup_cause, hangup_by, sip_status, q850_cause, user_agent, sip_call_id,"
-    "  caller_codec, caller_packets_in, caller_packets_out, caller_lost_in, caller_jitter_us, "
-    "caller_far_lost, caller_far_jitter_us,"
-    "  caller_rtt_us, caller_remote, callee_codec, callee_packets_in, callee_packets_out, "
-    "callee_lost_in, callee_jitter_us,"
-    "  callee_far_lost, callee_far_jitter_us, callee_rtt_us, callee_remote, trace)"
-    " SELECT call_id, from_extension, from_name, to_extension, to_timestamp(start_ms / 1000.0), "
-    "to_timestamp(answer_ms / 1000.0),"
-    "  to_timestamp(end_ms / 1000.0), disposition, duration_ms, billsec_ms, hangup_cause, "
-    "hangup_by, sip_status, q850_cause, user_agent,"
-    "  sip_call_id, caller_codec, caller_packets_in, caller_packets_out, caller_lost_in, "
-    "caller_jitter_us, caller_far_lost,"
-    "  caller_far_jitter_us, caller_rtt_us, caller_remote, callee_codec, callee_packets_in, "
-    "callee_packets_out, callee_lost_in,"
-    "  callee_jitter_us, callee_far_lost, callee_far_jitter_us, callee_rtt_us, callee_remote, trace"
-    " FROM json_to_recordset($1::json) AS r (call_id uuid, from_extension text, from_name text, "
-    "to_extension text, start_ms bigint,"
-    "  answer_ms bigint, end_ms bigint, disposition text, duration_ms bigint, billsec_ms bigint, "
-    "hangup_cause text, hangup_by text,"
-    "  sip_status int, q850_cause int, user_agent text, sip_call_id text,"
-    "  caller_codec text, caller_packets_in bigint, caller_packets_out bigint, caller_lost_in "
-    "bigint, caller_jitter_us bigint,"
-    "  caller_far_lost bigint, caller_far_jitter_us bigint, caller_rtt_us bigint, caller_remote "
-    "text,"
-    "  callee_codec text, callee_packets_in bigint, callee_packets_out bigint, callee_lost_in "
-    "bigint, callee_jitter_us bigint,"
-    "  callee_far_lost bigint, callee_far_jitter_us bigint, callee_rtt_us bigint, callee_remote "
-    "text, trace text)"
-    " ON CONFLICT (call_id) DO NOTHING";
-
 static void work(struct spool *s);
 
 static int
@@ -158,7 +125,13 @@ gather(struct spool *s, const char *text, size_t len, uint32_t max, struct buf *
 
 	buf_char(array, '[');
 	while (*records < max && (nl = memchr(at, '\n', (size_t)(end - at))) != NULL) {
-		if (spool_line_kind(at, (size_t)(nl - at), &call) == SPOOL_FINAL) {
+		const struct spool_table *table =
+		    spool_table(spool_line_kind(at, (size_t)(nl - at), &call));
+
+		if (table != NULL && *records > 0 && table != s->drain.table)
+			break;		/* one statement fills one table */
+		if (table != NULL) {
+			s->drain.table = table;
 			if (*records > 0)
 				buf_char(array, ',');
 			buf_add(array, at, (size_t)(nl - at));
@@ -201,7 +174,7 @@ send_chunk(struct spool *s, const char *text, size_t len)
 			memcpy(d->only, text, d->consumed);
 	}
 	params[0] = array.data;
-	d->busy = db_exec(s->db, insert, 1, params, on_inserted, s) == 0;
+	d->busy = db_exec(s->db, d->table->insert, 1, params, on_inserted, s) == 0;
 	if (!d->busy) {
 		mem_free(&d->only);
 		later(s, RETRY_US);

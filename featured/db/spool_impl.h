@@ -32,6 +32,7 @@ struct segment {
 struct drain {
 	bool		 up;
 	bool		 busy;		/* a read or an insert is under way */
+	const struct spool_table *table; /* of the records in it */
 	size_t		 consumed;	/* bytes of the segment that the insert under way covers */
 	uint32_t	 records;	/* records in it */
 	char		*only;		/* the record, when it is one */
@@ -62,6 +63,8 @@ struct spool {
 	struct drain		 drain;
 	void			(*watch)(void *arg, const struct uuid *call);
 	void			*watch_arg;
+	void			(*watch_rows)(void *arg, const struct uuid *id);
+	void			*watch_rows_arg;
 	struct log_bucket	 full_log, line_log;
 };
 
@@ -75,6 +78,13 @@ struct segment *spool_segment(struct spool *s, uint32_t no);
 
 /* spool_scan.c: what an earlier process left. Returns 0 or -errno. */
 int spool_scan(struct spool *s);
+
+/* spool_tables.c: where lines of a kind go; NULL: nowhere. */
+struct spool_table {
+	enum spool_kind	 kind;
+	const char	*insert;	/* $1: a JSON array of lines */
+};
+const struct spool_table *spool_table(enum spool_kind kind);
 
 /* spool_drain.c */
 void drain_open(struct spool *s);

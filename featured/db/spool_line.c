@@ -84,16 +84,24 @@ add_num(struct buf *out, const char *key, uint64_t v)
 }
 
 static void
-head(struct buf *out, const char *kind, const struct uuid *call)
+head_as(struct buf *out, const char *kind, const char *name, const struct uuid *id)
 {
 	char text[UUID_STR_LEN + 1];
 
-	uuid_print(call, text);
+	uuid_print(id, text);
 	buf_str(out, "{\"kind\":\"");
 	buf_str(out, kind);
-	buf_str(out, "\",\"call_id\":\"");
+	buf_str(out, "\",\"");
+	buf_str(out, name);
+	buf_str(out, "\":\"");
 	buf_str(out, text);
 	buf_char(out, '"');
+}
+
+static void
+head(struct buf *out, const char *kind, const struct uuid *call)
+{
+	head_as(out, kind, "call_id", call);
 }
 
 static void
@@ -133,6 +141,8 @@ add_start(struct buf *out, const struct cdr *cdr)
 	add_num(out, "start_ms", cdr->start_ms);
 	if (cdr->answer_ms != 0)
 		add_num(out, "answer_ms", cdr->answer_ms);
+	if (cdr->recording_file[0] != '\0')
+		add_str(out, "recording_file", cdr->recording_file);
 	add_str(out, "user_agent", cdr->user_agent);
 	add_str(out, "sip_call_id", cdr->sip_call_id);
 }
@@ -175,6 +185,30 @@ spool_line_final(struct buf *out, const struct cdr *cdr)
 	buf_str(out, "}\n");
 }
 
+void
+spool_line_recording(struct buf *out, const struct recording_row *row)
+{
+	char call[UUID_STR_LEN + 1];
+
+	head_as(out, "recording", "id", &row->id);
+	uuid_print(&row->call, call);
+	add_str(out, "call_id", call);
+	add_num(out, "rev", row->rev);
+	add_str(out, "state", recording_state_name(row->state));
+	add_str(out, "path", row->path);
+	add_num(out, "channels", row->channels);
+	add_str(out, "from_extension", row->from);
+	add_str(out, "to_extension", row->to);
+	add_str(out, "started_by", row->by);
+	add_num(out, "start_ms", row->start_ms);
+	if (row->end_ms != 0)
+		add_num(out, "end_ms", row->end_ms);
+	add_num(out, "duration_ms", row->duration_ms);
+	add_num(out, "bytes", row->bytes);
+	add_str(out, "outcome", row->outcome);
+	buf_str(out, "}\n");
+}
+
 /* ---- reading ---- */
 
 enum spool_kind
@@ -187,6 +221,7 @@ spool_line_kind(const char *line, size_t len, struct uuid *call)
 		{ "{\"kind\":\"final\",\"call_id\":\"", SPOOL_FINAL },
 		{ "{\"kind\":\"intent\",\"call_id\":\"", SPOOL_INTENT },
 		{ "{\"kind\":\"end\",\"call_id\":\"", SPOOL_END },
+		{ "{\"kind\":\"recording\",\"id\":\"", SPOOL_RECORDING },
 	};
 	char id[UUID_STR_LEN + 1];
 

@@ -24,11 +24,13 @@ enum spool_kind {
 	SPOOL_INTENT,
 	SPOOL_END,
 	SPOOL_FINAL,
+	SPOOL_RECORDING,	/* a row of table recording; the id is its own */
 };
 
 /* Append a line with its newline. */
 void spool_line_final(struct buf *out, const struct cdr *cdr);
 void spool_line_intent(struct buf *out, const struct cdr *cdr);
+void spool_line_recording(struct buf *out, const struct recording_row *row);
 void spool_line_end(struct buf *out, const struct uuid *call);
 
 /*

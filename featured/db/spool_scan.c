@@ -54,6 +54,7 @@ journal_line(struct spool *s, const char *text, size_t len)
 		return 0;
 	case SPOOL_NONE:
 	case SPOOL_FINAL:
+	case SPOOL_RECORDING:
 		log_limited(&s->line_log, LL_WARNING, "a line of the journal is broken",
 		    kv_s("directory", s->dir));
 		return 0;
@@ -67,8 +68,17 @@ record_line(struct spool *s, const char *text, size_t len)
 	struct open_call *c;
 	struct uuid call;
 
-	if (spool_line_kind(text, len, &call) != SPOOL_FINAL)
+	switch (spool_line_kind(text, len, &call)) {
+	case SPOOL_FINAL:
+		break;
+	case SPOOL_RECORDING:
+		s->pending++;
 		return 0;
+	case SPOOL_NONE:
+	case SPOOL_INTENT:
+	case SPOOL_END:
+		return 0;
+	}
 	s->pending++;
 	/* Its end may not have reached the journal. */
 	if ((c = spool_open_call(s, &call)) != NULL)

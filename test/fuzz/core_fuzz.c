@@ -141,8 +141,8 @@ drain(struct fuzz *f)
 {
 	static uint8_t packet[IPC_PACKET_MAX];
 	struct out *out = core_out(f->core);
-	struct uuid final[16];
-	size_t n = 0;
+	struct uuid final[16], row[16];
+	size_t n = 0, rows = 0;
 
 	for (size_t i = 0; i < out_count(out); i++) {
 		const struct out_item *item = out_at(out, i);
@@ -153,11 +153,15 @@ drain(struct fuzz *f)
 			remember(f, *(const uint64_t *)item->body);
 		} else if (item->kind == OUT_CDR_FINAL && n < 16) {
 			final[n++] = ((const struct cdr *)item->body)->call;
+		} else if (item->kind == OUT_RECORDING && rows < 16) {
+			row[rows++] = ((const struct recording_row *)item->body)->id;
 		}
 	}
 	core_begin(f->core, f->mono_ms, f->mono_ms);
 	for (size_t i = 0; i < n; i++)
 		core_cdr_durable(f->core, final[i].b);
+	for (size_t i = 0; i < rows; i++)
+		core_row_durable(f->core, row[i].b);
 	core_end(f->core);
 }
 

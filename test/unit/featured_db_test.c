@@ -6,7 +6,7 @@
  *
  * links: featured/db/db.c featured/db/conn.c featured/db/schema.c featured/db/migrate.c
  * featured/db/spool.c featured/db/spool_line.c featured/db/spool_thread.c featured/db/spool_files.c
- * featured/db/spool_scan.c featured/db/spool_drain.c featured/db/tokens.c featured/db/text.c
+ * featured/db/spool_scan.c featured/db/spool_drain.c featured/db/spool_tables.c featured/db/tokens.c featured/db/text.c
  * featured/db/atomic.c featured/call/cdr_names.c featured/reg/bindings.c featured/reg/bindings_db.c
  * featured/reg/digest.c common/base/ckpt.c common/base/ckpt_file.c common/base/id.c
  * common/base/log.c common/base/clock.c common/base/str.c common/base/mem.c common/base/buf.c
@@ -275,6 +275,65 @@ records_arrive(void **unused)
 	assert_int_equal(spool_final(s, &cdr), 0);
 	RUN_UNTIL(spool_count(s) == 0);
 	assert_string_equal(pg_value(&pg, "SELECT to_extension FROM cdr"), "1002");
+	spool_close(&s);
+	db_close(&db);
+}
+
+static unsigned row_durable;
+
+static void
+on_row(void *arg, const struct uuid *id)
+{
+	(void)arg;
+	(void)id;
+	row_durable++;
+}
+
+/* Rows of recordings go the same way: the newest state wins, whatever comes again. */
+static void
+recordings_arrive(void **unused)
+{
+	struct recording_row row = { .rev = 1, .state = RECORDING_RUNNING, .channels = 2,
+		.path = "2026-11-24/x.wav", .from = "1001", .to = "1002", .by = "auto",
+		.start_ms = 1795464791060 };
+	struct spool *s;
+	struct db *db;
+	struct cdr cdr;
+
+	(void)unused;
+	durable = row_durable = 0;
+	pg_value(&pg, "DELETE FROM cdr");
+	cdr = record(7);
+	str_copy(cdr.recording_file, sizeof(cdr.recording_file), row.path);
+	row.id = uuid_v7(1);
+	row.call = cdr.call;
+	assert_int_equal(spool_open(&s, event, state, NULL), 0);
+	spool_watch(s, on_durable, NULL);
+	spool_watch_rows(s, on_row, NULL);
+	assert_int_equal(spool_recording(s, &row), 0);
+	assert_int_equal(spool_final(s, &cdr), 0);
+	row.rev = 2;
+	row.state = RECORDING_DONE;
+	row.duration_ms = 1500;
+	str_copy(row.outcome, sizeof(row.outcome), "stopped");
+	assert_int_equal(spool_recording(s, &row), 0);
+	RUN_UNTIL(row_durable == 2 && durable == 1);
+	spool_close(&s);
+	/* the process ends before the database comes */
+	assert_int_equal(db_open(&db, event, &settings), 0);
+	assert_int_equal(spool_open(&s, event, state, db), 0);
+	assert_int_equal(spool_count(s), 3);
+	RUN_UNTIL(spool_count(s) == 0);
+	assert_string_equal(pg_value(&pg,
+	    "SELECT state, path, channels, from_extension, started_by, duration_ms, outcome FROM "
+	    "report.recording"), "done|2026-11-24/x.wav|2|1001|auto|1500|stopped");
+	assert_string_equal(pg_value(&pg, "SELECT recording_file FROM report.cdr"),
+	    "2026-11-24/x.wav");
+	row.rev = 1;		/* an old one, once more */
+	row.state = RECORDING_RUNNING;
+	assert_int_equal(spool_recording(s, &row), 0);
+	RUN_UNTIL(spool_count(s) == 0);
+	assert_string_equal(pg_value(&pg, "SELECT state FROM recording"), "done");
 	spool_close(&s);
 	db_close(&db);
 }
@@ -598,6 +657,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(migrations, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(statements, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(records_arrive, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(recordings_arrive, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(database_away, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(killed, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(refused_record, set_up, tear_down),

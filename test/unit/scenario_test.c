@@ -67,6 +67,8 @@ struct run {
 	uint64_t impossible; /* expected */
 	struct uuid finals[64];
 	size_t nfinals;
+	struct uuid rows[64];
+	size_t nrows;
 	struct uuid last_call;
 	char *output[512]; /* what the last turn said */
 	size_t noutput;
@@ -128,6 +130,7 @@ default_settings(struct run *run)
 	s->dialplan.ring_time_s = 60;
 	s->dialplan.digit_timeout_s = 4;
 	s->features.call_transfer = s->features.call_parking = true;
+	s->features.call_recording = s->features.call_hold = s->features.music_on_hold = true;
 	s->parking.range_start = 70;
 	s->parking.range_end = 71;
 	s->parking.timeout_s = 120;
@@ -257,6 +260,16 @@ keep_output(struct run *run)
 					    strncmp(p, " callee_", 8) != 0)
 						*p = '-';
 			}
+		} else if (item->kind == OUT_RECORDING) {
+			const struct recording_row *row = item->body;
+
+			buf_fmt(&text, "recording state=%s by=%s from=%s to=%s outcome=%s ms=%u",
+			    recording_state_name(row->state), row->by, row->from, row->to,
+			    row->outcome, row->duration_ms);
+			run->rows[run->nrows++ % 64] = row->id;
+			for (char *p = strstr(text.data, "outcome="); *p != '\0'; p++)
+				if (*p == ' ' && strncmp(p, " ms=", 4) != 0)
+					*p = '-';
 		} else {
 			ipc_print(&text, item->type, item->body);
 		}
@@ -278,12 +291,15 @@ end(struct run *run)
 {
 	core_end(run->core);
 	keep_output(run);
-	if (run->nfinals == 0 || !run->durable)
+	if ((run->nfinals == 0 && run->nrows == 0) || !run->durable)
 		return;
 	core_begin(run->core, run->mono_ms, START_REAL + run->mono_ms);
 	for (size_t i = 0; i < run->nfinals; i++)
 		core_cdr_durable(run->core, run->finals[i].b);
 	run->nfinals = 0;
+	for (size_t i = 0; i < run->nrows; i++)
+		core_row_durable(run->core, run->rows[i].b);
+	run->nrows = 0;
 	core_end(run->core);
 	keep_output(run);
 }
@@ -474,7 +490,14 @@ api_line(struct run *run, const char *text)
 		r = core_call_park(run->core, run->last_call.b, from, &slot, &reason);
 		if (slot != (uint32_t)atoi(to))
 			complain(run, "another slot", to);
-	} else if (sscanf(text, "hangup %15s", status) == 1)
+	} else if (sscanf(text, "record %64s %15s", to, status) == 2)
+		r = core_call_record(run->core, run->last_call.b,
+		    strcmp(to, "start") == 0       ? CORE_RECORD_START
+		        : strcmp(to, "stop") == 0  ? CORE_RECORD_STOP
+		        : strcmp(to, "pause") == 0 ? CORE_RECORD_PAUSE
+		                                   : CORE_RECORD_RESUME,
+		    &reason);
+	else if (sscanf(text, "hangup %15s", status) == 1)
 		r = core_call_hangup(run->core, run->last_call.b);
 	else {
 		complain(run, "what?", text);
@@ -675,6 +698,8 @@ set_line(struct run *run, const char *word, char *rest)
 		list(run, &run->settings.dialplan.blacklist, rest, 0);
 	} else if (strcmp(word, "name") == 0) {
 		str_copy(extension_of(run, a)->name, sizeof(run->extensions[0].name), b);
+	} else if (strcmp(word, "auto_record") == 0) {
+		run->settings.recording.auto_record = strcmp(a, "yes") == 0;
 	} else if (strcmp(word, "impossible") == 0) {
 		run->impossible = (uint64_t)atoi(a);
 	} else {
