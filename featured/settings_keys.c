@@ -249,8 +249,7 @@ const struct conf_key settings_keys[] = {
 	    .size = sizeof(struct paging_group),
 	    .def = "[]",
 	    .item = paging_group_keys,
-	    .help = "numbers whose caller is heard on the loudspeakers of several phones",
-	    .inert = true },
+	    .help = "numbers whose caller is heard on the loudspeakers of several phones" },
 
 	{ .path = "media.rtp_timeout",
 	    INT_KEY(S, media.rtp_timeout_s, 0, 86400, "300",

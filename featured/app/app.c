@@ -39,7 +39,7 @@ app_by_id(uint8_t id)
 	case APP_INTERCOM:
 		return &app_intercom;
 	case APP_PAGE:
-		return NULL;
+		return &app_page;
 	}
 	return NULL;
 }

@@ -260,7 +260,9 @@ dialplan_route(const struct route_ask *ask, struct plan *plan, char *called, cha
 	} else if ((group = settings_ring_group(s, ask->to)) != NULL) {
 		route_group(ask, group, plan, why, why_size);
 	} else if (settings_paging_group(s, ask->to) != NULL) {
-		not_built(plan, ask, "paging_groups", why, why_size);
+		str_format(why, why_size, "paging group %s", ask->to);
+		if (!caller_refused(ask, plan, why, why_size))
+			plan_add(plan, APP_PAGE, ask->to);
 	} else if (is_queue(s, ask->to)) {
 		not_built(plan, ask, "call_queues", why, why_size);
 	} else if (!ask->forwarded && (feature = feature_of(s, ask->to, &rest)) != NULL) {

@@ -57,6 +57,7 @@ struct run {
 	struct core *core;
 	struct userstates *users;
 	struct ring_group groups[8];
+	struct paging_group pages[4];
 	char *texts[64]; /* of lists in the settings */
 	size_t ntexts;
 	uint64_t mono_ms;
@@ -691,6 +692,12 @@ set_line(struct run *run, const char *word, char *rest)
 				g->strategy = i;
 		g->ring_time_s = 20;
 		list(run, &g->members, rest, 2);
+	} else if (strcmp(word, "paging_group") == 0) {
+		struct paging_group *g = &run->pages[run->settings.paging_groups.n++];
+
+		run->settings.paging_groups.v = run->pages;
+		str_copy(g->number, sizeof(g->number), a);
+		list(run, &g->members, rest, 1);
 	} else if (strcmp(word, "overflow") == 0) {
 		str_copy(run->groups[run->settings.ring_groups.n - 1].overflow,
 		    sizeof(run->groups[0].overflow), a);
