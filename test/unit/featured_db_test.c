@@ -8,7 +8,7 @@
  * featured/db/spool.c featured/db/spool_line.c featured/db/spool_thread.c featured/db/spool_files.c
  * featured/db/spool_scan.c featured/db/spool_drain.c featured/db/spool_tables.c featured/db/tokens.c featured/db/text.c
  * featured/db/atomic.c featured/call/cdr_names.c featured/reg/bindings.c featured/reg/bindings_db.c
- * featured/reg/digest.c common/base/ckpt.c common/base/ckpt_file.c common/base/id.c
+ * featured/reg/digest.c featured/reg/userstate.c featured/reg/userstate_db.c common/base/ckpt.c common/base/ckpt_file.c common/base/id.c
  * common/base/log.c common/base/clock.c common/base/str.c common/base/mem.c common/base/buf.c
  * libs: libpq jansson libcrypto
  */
@@ -34,6 +34,7 @@
 #include "featured/db/tokens.h"
 #include "featured/reg/bindings.h"
 #include "featured/reg/digest.h"
+#include "featured/reg/userstate.h"
 #include "test/unit/pg.h"
 
 static struct pg pg;
@@ -649,6 +650,55 @@ remove_pg(void **unused)
 	return 0;
 }
 
+/* What users set: the table follows, and fills a new machine; of two copies the later one counts. */
+static void
+user_states(void **unused)
+{
+	struct userstates_db *copy = NULL;
+	struct userstates *u;
+	struct user_state s = { 0 };
+	struct db *db;
+
+	(void)unused;
+	assert_int_equal(db_open(&db, event, &settings), 0);
+	assert_int_equal(userstates_open(&u, state, state), 0);
+	str_copy(s.number, sizeof(s.number), "1001");
+	str_copy(s.forward[USER_FORWARD_BUSY], sizeof(s.forward[0]), "1002");
+	assert_true(user_blacklist_add(&s, "0190*"));
+	/* Set before there is a database, and after. */
+	assert_int_equal(userstates_set(u, &s, 1000), 0);
+	assert_int_equal(userstates_db_open(&copy, u, db), 0);
+	RUN_UNTIL(db_up(db) && strcmp(pg_value(&pg, "SELECT count(*) FROM user_state"), "1") == 0);
+	assert_string_equal(
+	    pg_value(&pg,
+	        "SELECT forward_busy || ' ' || array_to_string(blacklist, ',') || ' ' || "
+	        "coalesce(forward_all, '-') FROM user_state"),
+	    "1002 0190* -");
+	s.dnd = 1;
+	assert_int_equal(userstates_set(u, &s, 2000), 0);
+	RUN_UNTIL(strcmp(pg_value(&pg, "SELECT dnd FROM user_state"), "t") == 0);
+	userstates_db_close(&copy);
+	userstates_close(&u);
+
+	empty_state();
+	assert_int_equal(userstates_open(&u, state, state), 0);
+	s.dnd = 0;
+	assert_int_equal(userstates_set(u, &s, 1500), 0);
+	str_copy(s.number, sizeof(s.number), "1003");
+	assert_int_equal(userstates_set(u, &s, 1500), 0);
+	assert_int_equal(userstates_db_open(&copy, u, db), 0);
+	db_close(&db);
+	userstates_db_close(&copy);
+	assert_int_equal(db_open(&db, event, &settings), 0);
+	assert_int_equal(userstates_db_open(&copy, u, db), 0);
+	RUN_UNTIL(userstates_get(u, "1001")->dnd);
+	RUN_UNTIL(strcmp(pg_value(&pg, "SELECT count(*) FROM user_state"), "2") == 0);
+	assert_int_equal(userstates_get(u, "1001")->changed_ms, 2000);
+	userstates_db_close(&copy);
+	userstates_close(&u);
+	db_close(&db);
+}
+
 int
 main(void)
 {
@@ -664,6 +714,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(full_disk, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(machine_restarted, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(tokens, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(user_states, set_up, tear_down),
 	};
 
 	if (!pg_have(&pg)) {
