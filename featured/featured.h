@@ -13,6 +13,7 @@
 #include "featured/from_apid.h"
 #include "featured/reg/auth.h"
 #include "featured/reg/bindings.h"
+#include "featured/reg/mailbox.h"
 #include "featured/reg/register.h"
 #include "featured/reg/userstate.h"
 #include "featured/settings.h"
@@ -29,6 +30,8 @@ struct featured {
 	struct registrar *registrar;
 	struct db *db;
 	struct spool *spool;
+	struct mailbox *mailbox;
+	unsigned removing; /* files of messages that mediad is asked to remove */
 	struct tokens *tokens;
 	struct userstates *users;
 	struct userstates_db *users_db;
@@ -41,6 +44,7 @@ struct featured {
 	uint64_t armed_ms;      /* when it goes off; UINT64_MAX not at all */
 	sd_event_source *tick;  /* each few seconds: gauges, refused records */
 	sd_event_source *taken; /* after a reload */
+	unsigned ticks;
 	bool spool_refused;     /* a final record was not taken: offered again later */
 	bool swept;             /* the spool's sweep has been done */
 };
@@ -54,6 +58,9 @@ void from_sipd_policy(struct featured *f);
 struct core_env from_sipd_env(struct featured *f);
 struct watch_env from_sipd_watch_env(struct featured *f);
 struct texts_env from_sipd_texts_env(struct featured *f);
+
+/* voicefiles.c: files of messages that nobody needs any more; each second. */
+void voicefiles_tick(struct featured *f);
 
 /* turn.c */
 void turn_begin(struct featured *f);

@@ -129,6 +129,7 @@ on_taken(sd_event_source *source, void *arg)
 	bindings_settings(f->bindings, &f->settings);
 	registrar_settings(f->registrar, &f->settings);
 	db_settings(f->db, &f->settings);
+	mailbox_mail(f->mailbox, f->settings.voicemail.email_notifications);
 	core_set_settings(f->core, &f->settings);
 	from_sipd_policy(f);
 	watch_settings(f->watch, &f->settings, clock_real_ms());
@@ -207,6 +208,10 @@ open_parts(struct featured *f)
 	must(db_open(&f->db, event, s), "prepare the database connection");
 	bindings_database(f->bindings, f->db);
 	must(spool_open(&f->spool, event, f->d.state_dir, f->db), "open the spool of call records");
+	must(mailbox_open(&f->mailbox, event, f->d.state_dir), "open the index of messages");
+	mailbox_mail(f->mailbox, s->voicemail.email_notifications);
+	mailbox_database(f->mailbox, f->db);
+	env.mailbox = f->mailbox;
 	must(tokens_open(&f->tokens, f->d.state_dir, f->db), "read the API's tokens");
 	must(userstates_open(&f->users, f->d.state_dir, f->d.own_dir),
 	    "open what users have set");
@@ -274,6 +279,7 @@ close_parts(struct featured *f)
 	tokens_close(&f->tokens);
 	userstates_db_close(&f->users_db);
 	userstates_close(&f->users);
+	mailbox_close(&f->mailbox);
 	db_close(&f->db);
 	auth_free(&f->auth);
 	gauges_free(&f->gauges);

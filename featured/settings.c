@@ -186,6 +186,18 @@ check_codecs(struct conf *conf, const char *list, size_t item, const char *key,
 }
 
 static bool
+settings_is_language(const char *text)
+{
+	static const char *const languages[] = { "en", "fr", "es", "it", "ru" };
+
+	for (size_t i = 0; i < sizeof(languages) / sizeof(languages[0]); i++) {
+		if (str_eq(languages[i], text))
+			return true;
+	}
+	return false;
+}
+
+static bool
 check_extension(struct conf *conf, const struct extension *x, size_t i)
 {
 	char path[64];
@@ -199,6 +211,9 @@ check_extension(struct conf *conf, const struct extension *x, size_t i)
 		return conf_error(conf,
 		    item_path(path, sizeof(path), "extensions", i, "voicemail_pin"),
 		    "a voicemail PIN has 4 to %d digits", EXT_PIN_LEN);
+	if (!settings_is_language(x->language) && x->language[0] != '\0')
+		return conf_error(conf, item_path(path, sizeof(path), "extensions", i, "language"),
+		    "\"%.8s\" is no language that is spoken here", x->language);
 	for (const char *p = x->password; *p != '\0'; p++) {
 		if ((unsigned char)*p < ' ' || *p == 0x7f)
 			return conf_error(conf,
@@ -520,6 +535,9 @@ check_ranges(struct conf *conf, const struct settings *s)
 		    "server.realm must not hold quotes, backslashes or colons");
 	if (!only(s->server.domain, NUMBER_SET))
 		return conf_error(conf, "server.domain", "server.domain is not a domain");
+	if (!settings_is_language(s->server.language))
+		return conf_error(conf, "server.language",
+		    "\"%.8s\" is no language that is spoken here", s->server.language);
 	if (s->database.host[0] != '/')
 		return conf_error(conf, "database.host",
 		    "database.host is the directory of a Unix socket and begins with /");

@@ -50,6 +50,7 @@ struct extension {
 	int	dtmf;			/* enum media_dtmf_way */
 	int	auto_record;				/* enum auto_record */
 	char	music_on_hold[33];			/* class that its callers hear; "" the default */
+	char	language[3];		/* of what is spoken to it; "": server.language */
 	/*
 	 * Not in the file; made by settings_prepare(). Lower-case hex of H(number:realm:password),
 	 * RFC 7616 3.4.2.
@@ -138,6 +139,7 @@ struct settings {
 	struct {
 		char	domain[DOMAIN_LEN + 1];	/* of every address of record; "warden" */
 		char	realm[DOMAIN_LEN + 1];	/* of the digest challenge; "warden" */
+		char	language[3];		/* of prompts; "en" */
 	} server;
 	struct conf_items	extensions;	/* struct extension */
 	struct {
@@ -174,7 +176,11 @@ struct settings {
 		int64_t	keep_mb;		/* all recordings together; 0 any */
 	} recording;
 	struct {
-		int64_t	max_message_duration_s;
+		int64_t	max_message_duration_s, min_message_duration_s;
+		int64_t	max_silence_s;		/* that ends a recording; 0 none does */
+		int64_t	max_messages;		/* in a mailbox */
+		int64_t	retention_days;		/* of messages that were heard; 0 for ever */
+		char	operator_number[EXT_NUMBER_LEN + 1];	/* who is reached by 0; "" nobody */
 		bool	email_notifications;
 	} voicemail;
 	struct {

@@ -7,6 +7,7 @@
 #include "featured/featured.h"
 
 #define TICK_US 1000000
+#define RETENTION_TICKS 60
 
 /* NULL: not connected, or not even listening yet. */
 static struct ipc_peer *
@@ -108,6 +109,12 @@ on_tick(sd_event_source *source, uint64_t usec, void *arg)
 	}
 	watch_tick(f->watch, clock_real_ms());
 	watch_flush(f->watch, clock_real_ms());
+	voicefiles_tick(f);
+	if (++f->ticks % RETENTION_TICKS == 0) {
+		turn_begin(f);
+		core_mailbox_tick(f->core);
+		turn_end(f);
+	}
 	sd_event_source_set_time(source, usec + TICK_US);
 	return 0;
 }

@@ -38,6 +38,13 @@ app_by_id(uint8_t id)
 		return &app_group;
 	case APP_INTERCOM:
 		return &app_intercom;
+	case APP_LEAVE:
+		return &app_leave;
+	case APP_MAILBOX:
+		return &app_mailbox;
+	case APP_ANNOUNCEMENT:
+		return &app_announcement;
+	case APP_STATUS:
 	case APP_PAGE:
 		return &app_page;
 	}

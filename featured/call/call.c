@@ -76,6 +76,7 @@ forget(struct core *core, struct call *call)
 	while ((leg = TAILQ_FIRST(&call->legs)) != NULL)
 		leg_free(core, leg);
 	join_forget(core, call);
+	store_forget_menu(core, call);
 	call_heap_remove(core, call);
 	HASH_DEL(core->calls, call);
 	ckpt_del(core->calls_ck, call->slot);
@@ -145,6 +146,14 @@ void
 call_route(struct core *core, struct call *call)
 {
 	struct route_ask ask = question(core, call, call->r.to);
+
+	route(core, call, &ask);
+}
+
+void
+call_route_to(struct core *core, struct call *call, const char *to)
+{
+	struct route_ask ask = question(core, call, to);
 
 	route(core, call, &ask);
 }

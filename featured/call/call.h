@@ -16,6 +16,8 @@ struct leg *call_caller(const struct core *core, const struct call *call); /* NU
 
 /* Routes r.to for r.from and starts the plan. */
 void call_route(struct core *core, struct call *call);
+/* The plan for another number than was dialled; call_step() is to follow. */
+void call_route_to(struct core *core, struct call *call, const char *to);
 /* Would the call, forwarded to that number, find somebody? */
 bool call_reachable(struct core *core, const struct call *call, const char *to);
 /*
@@ -93,6 +95,9 @@ void store_save(struct core *core, struct call *call);
 void store_save_counts(struct core *core);
 void store_forget_leg(struct core *core, struct leg *leg);
 void store_forget_dial(struct core *core, struct leg *leg);
+bool store_menu_new(struct core *core, struct call *call); /* false: no memory or no room */
+void store_forget_menu(struct core *core, struct call *call);
+void call_menu_dirty(struct core *core, struct call *call);
 
 /* resync.c: mark, hear, sweep. */
 void resync_up(struct core *core, uint8_t role);

@@ -65,6 +65,7 @@ core_free(struct core **pcore)
 	HASH_ITER(hh, core->calls, call, tmp)
 	{
 		HASH_DEL(core->calls, call);
+		free(call->menu);
 		free(call);
 	}
 	trace_free_all(core);

@@ -23,6 +23,7 @@
 #include "featured/call/out.h"
 
 struct core;
+struct mailbox;
 struct settings;
 struct userstates;
 
@@ -78,6 +79,7 @@ struct core_env {
 	void (*parties)(void *arg, const uint8_t call[UUID_LEN], const struct core_party *parties,
 	    size_t n);
 	void *arg;
+	struct mailbox *mailbox; /* NULL: no voicemail */
 };
 
 /*
@@ -106,6 +108,9 @@ void core_congested(struct core *core, bool yes);
 /* A statement of sipd or mediad. Returns false when the message is none of the core's. */
 bool core_sipd(struct core *core, uint16_t type, const void *body);
 bool core_mediad(struct core *core, uint16_t type, const void *body);
+
+/* Messages that settings no longer keep; each minute or so, in a turn. */
+void core_mailbox_tick(struct core *core);
 
 /* Runs the timers that are due. */
 void core_timers(struct core *core);

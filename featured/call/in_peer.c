@@ -11,6 +11,7 @@
 #include "featured/call/recording.h"
 #include "featured/call/session.h"
 #include "featured/call/transfer.h"
+#include "featured/call/voicefile.h"
 #include "featured/settings.h"
 
 /* The leg, or NULL when we do not know it; then what it says is answered so that sipd drops it. */
@@ -250,10 +251,12 @@ core_mediad(struct core *core, uint16_t type, const void *body)
 		silent(core, body);
 		return true;
 	case MSG_media_recorded:
-		recording_got(core, body);
+		if (!voicefile_recorded(core, body))
+			recording_got(core, body);
 		return true;
 	case MSG_sync_record:
-		recording_sync(core, body);
+		if (!voicefile_known(core, ((const struct msg_sync_record *)body)->record))
+			recording_sync(core, body);
 		return true;
 	case MSG_sync_begin:
 		core->mediad.synced = false;

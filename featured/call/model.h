@@ -22,6 +22,7 @@
 
 #define CORE_MAX_CALLS  20000
 #define CORE_MAX_LEGS   60000
+#define CORE_MAX_MENUS  4000
 #define CORE_TRACE_SIZE 3072
 #define CORE_ENDED_KEPT 2000 /* traces of ended calls that are kept in memory */
 #define CORE_NO_HEAP    SIZE_MAX
@@ -253,6 +254,53 @@ struct call_rec {
 };
 _Static_assert(sizeof(union app_state) == 64, "what follows u would move");
 
+#define MENU_DIGITS_MAX 31
+
+/* A prompt and the keys that it asks for (app/menu.h). */
+struct menu_state {
+	uint32_t play; /* being played; 0: all is said */
+	uint32_t wait_ms;
+	uint8_t max; /* keys wanted; 0: none are */
+	uint8_t n;
+	uint8_t hash; /* # ends the input */
+	uint8_t pad;
+	char digits[MENU_DIGITS_MAX + 1];
+};
+
+/* Where a caller is in a mailbox (app/voicemail.h). */
+struct voicemail_state {
+	uint8_t state;  /* enum vm_state */
+	uint8_t tries;  /* inputs that were wrong or did not come */
+	uint8_t folder; /* enum mailbox_folder that is being heard */
+	uint8_t kind;   /* enum mailbox_kind that is being recorded */
+	uint8_t busy;   /* the greeting is that of who is on the phone */
+	uint8_t open;   /* the PIN was right */
+	uint8_t then;   /* 1: to the operator when the recording is in */
+	uint8_t pad;
+	uint16_t at;    /* which message of the folder */
+	uint16_t pad2;
+	uint32_t pad3;
+	uint64_t record;     /* the recorder's number, 0 none */
+	struct uuid item;    /* being recorded, or recorded and not kept yet; all 0 none */
+	struct uuid message; /* being heard */
+	char box[65];
+	char number[33]; /* that was keyed: to whom it is forwarded; a new PIN */
+};
+
+/* What a call has whose app speaks; in a checkpoint of its own, as few calls have one. */
+struct menu_rec {
+	struct uuid call;
+	struct menu_state m;
+	struct voicemail_state v;
+	char list[256]; /* being played, when it is too long for leg_rec.path */
+};
+
+struct menu {
+	struct menu_rec r;
+	uint32_t slot;
+	bool dirty;
+};
+
 enum copy_kind {
 	COPY_NONE,
 	COPY_OFFER,
@@ -310,6 +358,7 @@ struct call {
 	STAILQ_ENTRY(call) next_dirty;
 	struct leg_list legs;
 	uint64_t parties; /* what lamps were told of it (parties.c), 0 nothing */
+	struct menu *menu; /* NULL: nothing is asked */
 };
 STAILQ_HEAD(call_list, call);
 
@@ -363,6 +412,7 @@ struct core {
 	struct ckpt *calls_ck;
 	struct ckpt *legs_ck;
 	struct ckpt *dials_ck;
+	struct ckpt *menus_ck;
 	struct ckpt *counts_ck;
 	struct ckpt *recordings_ck;
 	struct recording *recordings; /* by key */

@@ -44,6 +44,14 @@ app_name(uint8_t app)
 		return "intercom";
 	case APP_PAGE:
 		return "page";
+	case APP_LEAVE:
+		return "voicemail";
+	case APP_MAILBOX:
+		return "mailbox";
+	case APP_ANNOUNCEMENT:
+		return "announcement";
+	case APP_STATUS:
+		return "status";
 	}
 	return "unknown";
 }

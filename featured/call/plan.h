@@ -35,6 +35,10 @@ enum app_id {
 	APP_GROUP = 35,    /* target: a ring group; seconds: ring time of all of it */
 	APP_INTERCOM = 36, /* target: an extension whose phones answer by themselves */
 	APP_PAGE = 37,     /* target: a paging group */
+	APP_LEAVE = 48,    /* target: a mailbox, to leave a message; status 486: its owner is busy */
+	APP_MAILBOX = 49,  /* target: a mailbox, to be heard */
+	APP_ANNOUNCEMENT = 50, /* an announcement is recorded */
+	APP_STATUS = 51,   /* target: an extension whose forwards are spoken */
 };
 
 /* Why a call went on to somebody else (RFC 5806, RFC 4458). In the checkpoint: never renumber. */

@@ -11,6 +11,7 @@
 #include "featured/call/call.h"
 #include "featured/call/recording.h"
 #include "featured/call/session.h"
+#include "featured/call/voicefile.h"
 
 #define STRAY_MS 2000 /* leg_offered of an unknown leg follows within this */
 
@@ -250,4 +251,5 @@ resync_mediad_end(struct core *core)
 		session_replay(core, call);
 	}
 	recording_sync_end(core);
+	voicefile_sync(core);
 }

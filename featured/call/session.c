@@ -18,6 +18,7 @@
 
 #define WANT_MS    5000  /* set-up: then 503 */
 #define WANT_UP_MS 30000 /* somebody has answered already: patience */
+#define PATH_IN_MENU "&"  /* the list is in the call's menu record, being long */
 
 #define TELL(core, leg, name, ...)                                                                 \
 	core_to_mediad(core, leg, MSG_##name,                                                      \
@@ -244,7 +245,13 @@ session_play(struct core *core, struct leg *leg, const char *path, uint16_t loop
 {
 	leg->r.play = ++leg->call->r.plays;
 	leg->r.play_loops = loops;
-	str_copy(leg->r.path, sizeof(leg->r.path), path);
+	if (!str_copy(leg->r.path, sizeof(leg->r.path), path)) {
+		str_copy(leg->r.path, sizeof(leg->r.path), PATH_IN_MENU);
+		if (leg->call->menu != NULL) {
+			str_copy(leg->call->menu->r.list, sizeof(leg->call->menu->r.list), path);
+			call_menu_dirty(core, leg->call);
+		}
+	}
 	leg_dirty(core, leg);
 	struct msg_media_play m = { .session = leg->r.id, .play = leg->r.play, .loops = loops };
 	str_copy(m.path, sizeof(m.path), path);
@@ -445,7 +452,10 @@ session_replay(struct core *core, struct call *call)
 				.play = leg->r.play,
 				.loops = leg->r.play_loops };
 
-			str_copy(m.path, sizeof(m.path), leg->r.path);
+			str_copy(m.path, sizeof(m.path),
+			    strcmp(leg->r.path, PATH_IN_MENU) == 0 && call->menu != NULL
+			        ? call->menu->r.list
+			        : leg->r.path);
 			core_to_mediad(core, leg, MSG_media_play, &m);
 		}
 	}

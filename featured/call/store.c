@@ -17,6 +17,7 @@
 #define COUNTS_MAGIC 0x57434e54 /* "WCNT" */
 #define DIALS_MAGIC  0x57444c53 /* "WDLS" */
 #define VERSION      3
+#define MENUS_MAGIC  0x574d4e55 /* "WMNU" */
 
 static int
 open_one(struct ckpt **out, const char *dir, const char *name, uint32_t magic, size_t size,
@@ -44,6 +45,9 @@ store_open(struct core *core, const char *dir)
 		r = open_one(&core->dials_ck, dir, "dials.ckpt", DIALS_MAGIC,
 		    sizeof(struct dial_rec), CORE_MAX_LEGS, 0);
 	if (r == 0)
+		r = open_one(&core->menus_ck, dir, "menus.ckpt", MENUS_MAGIC,
+		    sizeof(struct menu_rec), CORE_MAX_MENUS, 0);
+	if (r == 0)
 		r = open_one(&core->counts_ck, dir, "counts.ckpt", COUNTS_MAGIC,
 		    sizeof(struct count_rec), 1, 0);
 	return r;
@@ -56,6 +60,7 @@ store_close(struct core *core)
 	ckpt_close(&core->calls_ck);
 	ckpt_close(&core->legs_ck);
 	ckpt_close(&core->dials_ck);
+	ckpt_close(&core->menus_ck);
 }
 
 void
@@ -74,11 +79,50 @@ store_forget_leg(struct core *core, struct leg *leg)
 	leg->slot = CKPT_NONE;
 }
 
+bool
+store_menu_new(struct core *core, struct call *call)
+{
+	struct menu *menu = mem_new(sizeof(*menu));
+
+	if (menu == NULL)
+		return false;
+	menu->slot = ckpt_alloc(core->menus_ck);
+	if (menu->slot == CKPT_NONE) {
+		log_limited(&core->bucket, LL_ERROR, "no room for another menu");
+		mem_free(&menu);
+		return false;
+	}
+	menu->r.call = call->r.id;
+	call->menu = menu;
+	call_menu_dirty(core, call);
+	return true;
+}
+
+void
+store_forget_menu(struct core *core, struct call *call)
+{
+	if (call->menu == NULL)
+		return;
+	ckpt_del(core->menus_ck, call->menu->slot);
+	mem_free(&call->menu);
+}
+
+void
+call_menu_dirty(struct core *core, struct call *call)
+{
+	call->menu->dirty = true;
+	call_dirty(core, call);
+}
+
 void
 store_save(struct core *core, struct call *call)
 {
 	struct leg *leg;
 
+	if (call->menu != NULL && call->menu->dirty) {
+		call->menu->dirty = false;
+		ckpt_put(core->menus_ck, call->menu->slot, &call->menu->r);
+	}
 	TAILQ_FOREACH(leg, &call->legs, next)
 	{
 		if (!leg->dirty)
@@ -225,6 +269,26 @@ load_dials(struct core *core)
 	}
 }
 
+static void
+load_menus(struct core *core)
+{
+	const struct menu_rec *rec;
+	struct call *call;
+
+	for (uint32_t s = ckpt_next(core->menus_ck, 0); s != CKPT_NONE;
+	     s = ckpt_next(core->menus_ck, s + 1)) {
+		rec = ckpt_get(core->menus_ck, s);
+		call = rec != NULL ? call_find(core, rec->call.b) : NULL;
+		if (call == NULL || call->menu != NULL) {
+			ckpt_del(core->menus_ck, s);
+			continue;
+		}
+		call->menu = mem_must(sizeof(*call->menu));
+		call->menu->r = *rec;
+		call->menu->slot = s;
+	}
+}
+
 /* A call that was made an instant before the kill, or is over: its record is written once more; the
  * spool takes only one. */
 static void
@@ -268,6 +332,7 @@ store_load(struct core *core)
 	load_calls(core);
 	load_legs(core);
 	load_dials(core);
+	load_menus(core);
 	HASH_ITER(hh, core->calls, call, tmp)
 	if (call->r.joining != 0)
 		join_again(core, call);

@@ -9,7 +9,8 @@
 #define MIGRATIONS                                                                                 \
 	MIGRATION(1, "0001", first)                                                                \
 	MIGRATION(2, "0002", user_state)                                                           \
-	MIGRATION(3, "0003", recording)
+	MIGRATION(3, "0003", recording)                                                            \
+	MIGRATION(4, "0004", voicemail)
 
 #define MIGRATION(version, digits, name)                                                           \
 	__asm__(".section .rodata\n"                                                               \

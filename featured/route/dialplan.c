@@ -80,8 +80,6 @@ pattern_of(const struct route_ask *ask)
 {
 	const struct settings *s = ask->settings;
 
-	if (pattern_match(ask->patterns, s->dialplan.voicemail_pattern, ask->to))
-		return "voicemail";
 	if (pattern_match(ask->patterns, s->dialplan.conference_pattern, ask->to))
 		return "conference";
 	if (pattern_match(ask->patterns, s->dialplan.queue_pattern, ask->to))
@@ -193,6 +191,12 @@ route_feature(const struct route_ask *ask, const char *feature, const char *rest
 		} else {
 			plan_add(plan, APP_SETTING, target);
 		}
+	} else if (strcmp(feature, "voicemail") == 0 &&
+	    dialplan_has_mailbox(s, settings_extension(s, ask->from))) {
+		plan_add(plan, APP_MAILBOX, ask->from);
+	} else if (strcmp(feature, "announcement") == 0 && s->features.voicemail &&
+	    settings_extension(s, ask->from) != NULL) {
+		plan_add(plan, APP_ANNOUNCEMENT, "");
 	} else if (strcmp(feature, "intercom") == 0) {
 		if (settings_extension(s, rest) == NULL) {
 			unknown(plan);
@@ -239,6 +243,12 @@ route_group(const struct route_ask *ask, const struct ring_group *group, struct 
 	step->status = DIVERT_GROUP;
 }
 
+bool
+dialplan_has_mailbox(const struct settings *s, const struct extension *e)
+{
+	return s->features.voicemail && e != NULL && e->voicemail_pin[0] != '\0';
+}
+
 void
 dialplan_route(const struct route_ask *ask, struct plan *plan, char *called, char *why,
     size_t why_size)
@@ -255,6 +265,14 @@ dialplan_route(const struct route_ask *ask, struct plan *plan, char *called, cha
 	if (to != NULL) {
 		str_format(why, why_size, "extension %s", to->number);
 		extension_plan(ask, to, plan, why, why_size);
+	} else if (ask->to[0] == '*' &&
+	    dialplan_has_mailbox(s, settings_extension(s, ask->to + 1)) &&
+	    pattern_match(ask->patterns, s->dialplan.voicemail_pattern, ask->to)) {
+		/* Who dials it hears it; who is sent there leaves a message. */
+		plan_add(plan, ask->forwarded || ask->transfer ? APP_LEAVE : APP_MAILBOX, ask->to + 1);
+		str_format(why, why_size, "mailbox %s", ask->to + 1);
+		if (called != NULL)
+			called[0] = '\0';
 	} else if (is_emergency(s, ask->to)) {
 		not_built(plan, ask, "trunks (emergency number)", why, why_size);
 	} else if ((group = settings_ring_group(s, ask->to)) != NULL) {

@@ -39,6 +39,9 @@ struct route_ask {
 void dialplan_route(const struct route_ask *ask, struct plan *plan, char *called, char *why,
     size_t why_size);
 
+/* Has this extension (NULL: none) voicemail? */
+bool dialplan_has_mailbox(const struct settings *s, const struct extension *e);
+
 /* Would a call forwarded to number by `from` find somebody? */
 bool dialplan_reachable(const struct route_ask *ask);
 

@@ -71,6 +71,19 @@ find_me(const struct extension *to, struct plan *plan)
 	return (uint8_t)(plan->n - 1);
 }
 
+/* A message can be left there; PLAN_END: it cannot. busy: its owner is on the phone. */
+static uint8_t
+voicemail(const struct route_ask *ask, const struct extension *to, bool busy, struct plan *plan)
+{
+	struct plan_step *step;
+
+	if (!dialplan_has_mailbox(ask->settings, to) ||
+	    (step = plan_add(plan, APP_LEAVE, to->number)) == NULL)
+		return PLAN_END;
+	step->status = busy ? 486 : 0;
+	return (uint8_t)(plan->n - 1);
+}
+
 static void
 lead(struct plan *plan, uint8_t step, enum outcome outcome, uint8_t next)
 {
@@ -96,7 +109,8 @@ extension_plan(const struct route_ask *ask, const struct extension *to, struct p
 	if (user->dnd) {
 		str_format(why, why_size, "extension %s does not want to be disturbed",
 		    to->number);
-		if (forward(ask, user, USER_FORWARD_BUSY, DIVERT_DND, plan) == PLAN_END)
+		if (forward(ask, user, USER_FORWARD_BUSY, DIVERT_DND, plan) == PLAN_END &&
+		    voicemail(ask, to, true, plan) == PLAN_END)
 			plan_refuse(plan, 486, 17);
 		return;
 	}
@@ -107,11 +121,17 @@ extension_plan(const struct route_ask *ask, const struct extension *to, struct p
 	find = find_me(to, plan);
 	noanswer = forward(ask, user, USER_FORWARD_NOANSWER, DIVERT_NOANSWER, plan);
 	unregistered = forward(ask, user, USER_FORWARD_UNREGISTERED, DIVERT_UNREGISTERED, plan);
+	if (busy == PLAN_END)
+		busy = voicemail(ask, to, true, plan);
+	if (noanswer == PLAN_END)
+		noanswer = voicemail(ask, to, false, plan);
 	if (unregistered == PLAN_END)
 		unregistered = find != PLAN_END ? find : noanswer;
 	lead(plan, first, OUTCOME_BUSY, busy);
 	lead(plan, first, OUTCOME_NOANSWER, find != PLAN_END ? find : noanswer);
 	lead(plan, first, OUTCOME_UNREGISTERED, unregistered);
+	if (plan->n > first && dialplan_has_mailbox(ask->settings, to))
+		lead(plan, first, OUTCOME_FAILED, noanswer);
 	for (int o = OUTCOME_BUSY; o < OUTCOMES; o++)
 		lead(plan, find, o, noanswer);
 }

@@ -6,6 +6,7 @@
  * Usage: scenario_test [FILE...]
  *
  * links: featured/call/ featured/app/ featured/route/ featured/reg/userstate.c
+ * featured/reg/mailbox.c featured/reg/mailbox_sync.c featured/reg/digest.c
  * featured/settings.c featured/settings_keys.c common/conf/conf.c
  * common/conf/bind.c common/conf/node.c common/conf/value.c common/conf/print.c common/base/ckpt.c
  * common/base/ckpt_file.c common/base/log.c common/base/mem.c common/base/buf.c common/base/str.c
@@ -26,6 +27,8 @@
 #include "common/ipc/msg.h"
 #include "featured/call/core.h"
 #include "featured/reg/userstate.h"
+#include "featured/reg/digest.h"
+#include "featured/reg/mailbox.h"
 #include "featured/settings.h"
 
 #define SYMBOLS_MAX    64
@@ -60,6 +63,7 @@ struct run {
 	struct paging_group pages[4];
 	char *texts[64]; /* of lists in the settings */
 	size_t ntexts;
+	struct mailbox *mailbox;
 	uint64_t mono_ms;
 	enum core_auth auth;
 	char auth_user[65];
@@ -137,6 +141,14 @@ default_settings(struct run *run)
 	s->parking.timeout_s = 120;
 	s->parking.ringback_s = 30;
 	s->features.max_call_duration_s = 7200;
+	s->features.voicemail = true;
+	s->voicemail.max_message_duration_s = 180;
+	s->voicemail.min_message_duration_s = 1;
+	s->voicemail.max_silence_s = 10;
+	s->voicemail.max_messages = 3;
+	s->security.max_failed_attempts = 5;
+	s->security.ban_duration_s = 300;
+	str_copy(s->server.language, sizeof(s->server.language), "en");
 	s->media.rtp_timeout_s = 60;
 }
 
@@ -309,6 +321,12 @@ static void
 start_core(struct run *run)
 {
 	struct core_env env = { .contacts = env_contacts, .auth = env_auth, .arg = run };
+
+	if (mailbox_open(&run->mailbox, NULL, run->dir) != 0) {
+		complain(run, "mailbox_open", run->dir);
+		exit(1);
+	}
+	env.mailbox = run->mailbox;
 
 	if (core_new(&run->core, run->dir, &run->settings, &env, run->mono_ms,
 	        START_REAL + run->mono_ms) != 0) {
@@ -544,6 +562,23 @@ check_line(struct run *run, const char *word, const char *rest)
 	complain(run, "there are", text);
 }
 
+/* mailbox USER NEW OLD [WORK]: how many messages it must have. */
+static void
+mailbox_line(struct run *run, const char *rest)
+{
+	char user[65] = "", text[96];
+	unsigned fresh = 0, old = 0, work = 0;
+	struct mailbox_counts c;
+
+	sscanf(rest, "%64s %u %u %u", user, &fresh, &old, &work);
+	mailbox_count(run->mailbox, user, &c);
+	if (c.fresh == fresh && c.old == old &&
+	    (work == 0 || mailbox_folder_size(run->mailbox, user, MAILBOX_WORK) == work))
+		return;
+	snprintf(text, sizeof(text), "%s has %u new, %u old", user, c.fresh, c.old);
+	complain(run, "the mailbox", text);
+}
+
 static void
 traced(void *arg, const struct msg_trace_item *item)
 {
@@ -644,6 +679,8 @@ set_line(struct run *run, const char *word, char *rest)
 		str_copy(e->number, sizeof(e->number), a);
 		str_copy(e->name, sizeof(e->name), a);
 		e->allow_external = strcmp(b, "allow_external") == 0;
+		if (strncmp(b, "pin=", 4) == 0)
+			str_copy(e->voicemail_pin, sizeof(e->voicemail_pin), b + 4);
 		if (str_starts(b, "group="))
 			str_copy(e->pickup_group, sizeof(e->pickup_group), b + 6);
 	} else if (strcmp(word, "reg") == 0) {
@@ -670,6 +707,13 @@ set_line(struct run *run, const char *word, char *rest)
 			begin(run);
 			end(run);
 		}
+	} else if (strcmp(word, "operator") == 0) {
+		str_copy(run->settings.voicemail.operator_number,
+		    sizeof(run->settings.voicemail.operator_number), a);
+	} else if (strcmp(word, "language") == 0) {
+		str_copy(run->settings.server.language, sizeof(run->settings.server.language), a);
+	} else if (strcmp(word, "mailbox") == 0) {
+		mailbox_line(run, rest);
 	} else if (strcmp(word, "max_call_duration") == 0) {
 		run->settings.features.max_call_duration_s = atoi(a);
 	} else if (strcmp(word, "user") == 0 || strcmp(word, "user_is") == 0) {
@@ -751,6 +795,7 @@ one_line(struct run *run, char *line)
 		forget_output(run);
 		core_free(&run->core);
 		userstates_close(&run->users);
+		mailbox_close(&run->mailbox);
 		start_core(run);
 	} else if (strcmp(word, "api") == 0)
 		api_line(run, rest);
@@ -786,6 +831,7 @@ finish(struct run *run)
 	userstates_close(&run->users);
 	for (size_t i = 0; i < run->ntexts; i++)
 		free(run->texts[i]);
+	mailbox_close(&run->mailbox);
 }
 
 static bool
@@ -826,6 +872,8 @@ main(int argc, char **argv)
 	glob_t files = { 0 };
 	bool ok = true;
 
+	setenv("TZ", "UTC", 1);
+	digest_init();
 	log_open("scenario");
 	log_setup(getenv("SCENARIO_LOG") != NULL ? LL_DEBUG : LL_ERROR, "", true);
 	for (int i = 1; i < argc; i++)

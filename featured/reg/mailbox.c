@@ -1,0 +1,591 @@
+/* SPDX-License-Identifier: ISC */
+/* See mailbox.h: the index of messages, greetings and announcements, and PINs. */
+#include <openssl/crypto.h>
+
+#include <errno.h>
+#include <string.h>
+
+#include "common/base/mem.h"
+#include "common/base/str.h"
+#include "featured/reg/digest.h"
+#include "featured/reg/mailbox_impl.h"
+
+#define ITEMS_MAGIC 0x574d5347 /* "WMSG" */
+#define PINS_MAGIC  0x5750494e /* "WPIN" */
+#define VERSION     1
+
+/* ---- names ---- */
+
+const char *
+mailbox_kind_name(uint8_t kind)
+{
+	static const char *const names[] = { "", "message", "unavailable", "busy", "name",
+		"temporary", "comment", "announcement" };
+
+	return kind < sizeof(names) / sizeof(names[0]) ? names[kind] : "unknown";
+}
+
+const char *
+mailbox_state_name(uint8_t state)
+{
+	static const char *const names[] = { "", "recording", "draft", "kept", "deleted", "gone" };
+
+	return state < sizeof(names) / sizeof(names[0]) ? names[state] : "unknown";
+}
+
+static const char *const folders[MAILBOX_FOLDERS] = { "new", "old", "work", "family", "friends" };
+
+const char *
+mailbox_folder_name(uint8_t folder)
+{
+	return folder < MAILBOX_FOLDERS ? folders[folder] : "unknown";
+}
+
+int
+mailbox_folder_by_name(const char *name)
+{
+	for (int i = 0; i < MAILBOX_FOLDERS; i++) {
+		if (str_eq(folders[i], name))
+			return i;
+	}
+	return -1;
+}
+
+/* ---- boxes and entries ---- */
+
+static struct box *
+box_find(const struct mailbox *mb, const char *user)
+{
+	struct box *box = NULL;
+
+	if (mb != NULL)
+		HASH_FIND(hh, mb->boxes, user, strlen(user), box);
+	return box;
+}
+
+static struct box *
+box_of(struct mailbox *mb, const char *user)
+{
+	struct box *box = box_find(mb, user);
+
+	if (box != NULL || strlen(user) > MAILBOX_USER_LEN)
+		return box;
+	if ((box = mem_new(sizeof(*box))) == NULL)
+		return NULL;
+	str_copy(box->user, sizeof(box->user), user);
+	str_copy(box->pin.box, sizeof(box->pin.box), user);
+	box->pin_slot = CKPT_NONE;
+	TAILQ_INIT(&box->items);
+	HASH_ADD(hh, mb->boxes, user, strlen(box->user), box);
+	return box;
+}
+
+static void
+insert(struct box *box, struct entry *e)
+{
+	struct entry *after = TAILQ_LAST(&box->items, entry_list);
+
+	while (after != NULL && after->item.received_ms > e->item.received_ms)
+		after = TAILQ_PREV(after, entry_list, next);
+	if (after != NULL)
+		TAILQ_INSERT_AFTER(&box->items, after, e, next);
+	else
+		TAILQ_INSERT_HEAD(&box->items, e, next);
+	e->box = box;
+}
+
+static struct entry *
+add(struct mailbox *mb, const struct mailbox_item *item, uint32_t slot)
+{
+	struct box *box = box_of(mb, item->box);
+	struct entry *e = box != NULL ? mem_new(sizeof(*e)) : NULL;
+
+	if (e == NULL)
+		return NULL;
+	e->item = *item;
+	e->slot = slot;
+	insert(box, e);
+	HASH_ADD(hh, mb->items, item.id, sizeof(e->item.id), e);
+	return e;
+}
+
+void
+mailbox_save(struct mailbox *mb, struct entry *e)
+{
+	ckpt_put(mb->items_ck, e->slot, &e->item);
+}
+
+void
+mailbox_forget(struct mailbox *mb, struct entry *e)
+{
+	const struct mailbox_item *i = &e->item;
+
+	if (i->state != MAILBOX_GONE || !i->file_gone ||
+	    (i->kind == MAILBOX_MESSAGE && mb->db != NULL && i->stored != i->version))
+		return;
+	ckpt_del(mb->items_ck, e->slot);
+	HASH_DEL(mb->items, e);
+	TAILQ_REMOVE(&e->box->items, e, next);
+	mem_free(&e);
+}
+
+static void
+tell_of(struct mailbox *mb, struct box *box)
+{
+	if (box->telling)
+		return;
+	box->telling = true;
+	TAILQ_INSERT_TAIL(&mb->told, box, next_told);
+}
+
+/* ---- opening ---- */
+
+static void
+load(struct mailbox *mb)
+{
+	const struct mailbox_item *item;
+	const struct pin_rec *pin;
+	struct box *box;
+
+	for (uint32_t s = ckpt_next(mb->items_ck, 0); s != CKPT_NONE;
+	     s = ckpt_next(mb->items_ck, s + 1)) {
+		item = ckpt_get(mb->items_ck, s);
+		if (item == NULL || mailbox_find(mb, &item->id) != NULL ||
+		    memchr(item->box, '\0', sizeof(item->box)) == NULL ||
+		    add(mb, item, s) == NULL)
+			ckpt_del(mb->items_ck, s);
+	}
+	for (uint32_t s = ckpt_next(mb->pins_ck, 0); s != CKPT_NONE;
+	     s = ckpt_next(mb->pins_ck, s + 1)) {
+		pin = ckpt_get(mb->pins_ck, s);
+		box = pin != NULL && memchr(pin->box, '\0', sizeof(pin->box)) != NULL
+		    ? box_of(mb, pin->box)
+		    : NULL;
+		if (box == NULL || box->pin_slot != CKPT_NONE) {
+			ckpt_del(mb->pins_ck, s);
+			continue;
+		}
+		box->pin = *pin;
+		box->pin_slot = s;
+	}
+}
+
+int
+mailbox_open(struct mailbox **out, sd_event *event, const char *dir)
+{
+	struct mailbox *mb = mem_new(sizeof(*mb));
+	char items[300], pins[300];
+	const char *const paths[2] = { items, pins };
+	int r;
+
+	*out = NULL;
+	if (mb == NULL)
+		return -ENOMEM;
+	mb->event = event;
+	TAILQ_INIT(&mb->told);
+	r = str_format(items, sizeof(items), "%s/mailbox.ckpt", dir) &&
+	        str_format(pins, sizeof(pins), "%s/mailbox_pins.ckpt", dir)
+	    ? 0
+	    : -ENAMETOOLONG;
+	if (r == 0)
+		r = ckpt_open(&mb->items_ck, items, ITEMS_MAGIC, VERSION,
+		    sizeof(struct mailbox_item), MAILBOX_ITEMS_MAX);
+	if (r == 0)
+		r = ckpt_open(&mb->pins_ck, pins, PINS_MAGIC, VERSION, sizeof(struct pin_rec),
+		    MAILBOX_PINS_MAX);
+	if (r == 0) {
+		load(mb);
+		r = mailbox_sync_start(mb, paths);
+	}
+	if (r < 0)
+		mailbox_close(&mb);
+	*out = mb;
+	return r;
+}
+
+void
+mailbox_close(struct mailbox **pp)
+{
+	struct mailbox *mb = *pp;
+	struct entry *e, *etmp;
+	struct box *box, *btmp;
+
+	*pp = NULL;
+	if (mb == NULL)
+		return;
+	if (mb->db_close != NULL)
+		mb->db_close(mb);
+	mailbox_sync_stop(mb);
+	HASH_ITER(hh, mb->items, e, etmp)
+	{
+		HASH_DEL(mb->items, e);
+		free(e);
+	}
+	HASH_ITER(hh, mb->boxes, box, btmp)
+	{
+		HASH_DEL(mb->boxes, box);
+		free(box);
+	}
+	ckpt_close(&mb->items_ck);
+	ckpt_close(&mb->pins_ck);
+	free(mb);
+}
+
+void
+mailbox_watch(struct mailbox *mb, void (*cb)(void *arg, const char *user), void *arg)
+{
+	mb->watcher = cb;
+	mb->watcher_arg = arg;
+}
+
+void
+mailbox_mail(struct mailbox *mb, bool yes)
+{
+	mb->mail = yes;
+}
+
+/* ---- items ---- */
+
+struct mailbox_item *
+mailbox_find(const struct mailbox *mb, const struct uuid *id)
+{
+	struct entry *e = NULL;
+
+	if (mb != NULL)
+		HASH_FIND(hh, mb->items, id, sizeof(*id), e);
+	return e != NULL ? &e->item : NULL;
+}
+
+void
+mailbox_changed(struct mailbox *mb, struct mailbox_item *item, uint64_t now_ms)
+{
+	struct entry *e = (struct entry *)item;
+
+	item->version++;
+	item->changed_ms = now_ms;
+	mailbox_save(mb, e);
+	if (item->kind == MAILBOX_MESSAGE) {
+		tell_of(mb, e->box);
+		if (mb->db_changed != NULL)
+			mb->db_changed(mb);
+	}
+	mailbox_sync_want(mb);
+}
+
+static struct mailbox_item *
+make(struct mailbox *mb, struct mailbox_item *item, uint64_t now_ms)
+{
+	uint32_t slot = ckpt_alloc(mb->items_ck);
+	struct entry *e = slot != CKPT_NONE ? add(mb, item, slot) : NULL;
+
+	if (e == NULL) {
+		log_limited(&mb->bucket, LL_ERROR, "no room for another message");
+		ckpt_del(mb->items_ck, slot);
+		return NULL;
+	}
+	mailbox_changed(mb, &e->item, now_ms);
+	return &e->item;
+}
+
+struct mailbox_item *
+mailbox_new(struct mailbox *mb, enum mailbox_kind kind, const char *box, const struct uuid *call,
+    uint64_t now_ms)
+{
+	struct mailbox_item item = { .id = uuid_v7(now_ms),
+		.call = *call,
+		.kind = (uint8_t)kind,
+		.state = MAILBOX_RECORDING,
+		.received_ms = now_ms };
+
+	if (mb == NULL)
+		return NULL;
+	item.file = item.id;
+	str_copy(item.box, sizeof(item.box), box);
+	str_copy(item.file_box, sizeof(item.file_box), box);
+	return make(mb, &item, now_ms);
+}
+
+struct mailbox_item *
+mailbox_forward(struct mailbox *mb, const struct mailbox_item *message,
+    const struct mailbox_item *comment, const char *box, uint64_t now_ms)
+{
+	struct mailbox_item item = *message;
+
+	item.id = uuid_v7(now_ms);
+	item.state = MAILBOX_KEPT;
+	item.folder = MAILBOX_NEW;
+	item.heard = 0;
+	item.version = item.stored = 0;
+	item.received_ms = now_ms;
+	str_copy(item.box, sizeof(item.box), box);
+	if (comment != NULL) {
+		item.comment = comment->file;
+		str_copy(item.comment_box, sizeof(item.comment_box), comment->file_box);
+		item.duration_ms += comment->duration_ms;
+	}
+	return make(mb, &item, now_ms);
+}
+
+bool
+mailbox_file_used(const struct mailbox *mb, const struct uuid *file)
+{
+	for (const struct entry *e = mb->items; e != NULL; e = e->hh.next) {
+		if (e->item.state != MAILBOX_GONE &&
+		    (uuid_cmp(&e->item.file, file) == 0 || uuid_cmp(&e->item.comment, file) == 0))
+			return true;
+	}
+	return false;
+}
+
+static bool
+comment_used(const struct mailbox *mb, const struct uuid *file)
+{
+	for (const struct entry *e = mb->items; e != NULL; e = e->hh.next) {
+		if (e->item.state != MAILBOX_GONE && e->item.kind == MAILBOX_MESSAGE &&
+		    uuid_cmp(&e->item.comment, file) == 0)
+			return true;
+	}
+	return false;
+}
+
+void
+mailbox_gone(struct mailbox *mb, struct mailbox_item *item, uint64_t now_ms)
+{
+	struct mailbox_item *comment;
+
+	if (item->state == MAILBOX_GONE)
+		return;
+	item->state = MAILBOX_GONE;
+	/* Who has the sound now sees to its end. */
+	item->file_gone = mailbox_file_used(mb, &item->file);
+	mailbox_changed(mb, item, now_ms);
+	/* The comment goes with the last message that it stands before. */
+	if (item->comment_box[0] != '\0' && (comment = mailbox_find(mb, &item->comment)) != NULL &&
+	    !comment_used(mb, &item->comment))
+		mailbox_gone(mb, comment, now_ms);
+	mailbox_forget(mb, (struct entry *)item);
+}
+
+void
+mailbox_file_gone(struct mailbox *mb, const struct uuid *file, uint64_t now_ms)
+{
+	struct entry *e, *tmp;
+
+	HASH_ITER(hh, mb->items, e, tmp)
+	{
+		if (e->item.state != MAILBOX_GONE || e->item.file_gone ||
+		    uuid_cmp(&e->item.file, file) != 0)
+			continue;
+		e->item.file_gone = 1;
+		e->item.changed_ms = now_ms;
+		mailbox_save(mb, e);
+		mailbox_sync_want(mb);
+		mailbox_forget(mb, e);
+	}
+}
+
+void
+mailbox_each(struct mailbox *mb, void (*cb)(void *arg, struct mailbox_item *item), void *arg)
+{
+	struct entry *e, *tmp;
+
+	if (mb == NULL)
+		return;
+	HASH_ITER(hh, mb->items, e, tmp)
+	cb(arg, &e->item);
+}
+
+/* ---- looking ---- */
+
+static bool
+is_message(const struct mailbox_item *i)
+{
+	return i->kind == MAILBOX_MESSAGE &&
+	    (i->state == MAILBOX_KEPT || i->state == MAILBOX_DELETED);
+}
+
+void
+mailbox_count(const struct mailbox *mb, const char *user, struct mailbox_counts *c)
+{
+	const struct box *box = box_find(mb, user);
+	const struct entry *e;
+
+	memset(c, 0, sizeof(*c));
+	if (box == NULL)
+		return;
+	TAILQ_FOREACH(e, &box->items, next)
+	{
+		if (!is_message(&e->item) || e->item.state == MAILBOX_DELETED)
+			continue;
+		if (e->item.folder == MAILBOX_NEW && !e->item.heard) {
+			c->fresh++;
+			c->fresh_urgent += e->item.urgent;
+		} else {
+			c->old++;
+			c->old_urgent += e->item.urgent;
+		}
+	}
+}
+
+void
+mailbox_counts(const struct mailbox *mb, const char *user, uint32_t *fresh, uint32_t *old)
+{
+	struct mailbox_counts c;
+
+	mailbox_count(mb, user, &c);
+	*fresh = c.fresh;
+	*old = c.old;
+}
+
+struct mailbox_item *
+mailbox_greeting(const struct mailbox *mb, const char *user, enum mailbox_kind kind)
+{
+	const struct box *box = box_find(mb, user);
+	struct mailbox_item *newest = NULL;
+	struct entry *e;
+
+	if (box == NULL)
+		return NULL;
+	TAILQ_FOREACH(e, &box->items, next)
+	{
+		if (e->item.kind == kind && e->item.state == MAILBOX_KEPT)
+			newest = &e->item;
+	}
+	return newest;
+}
+
+struct mailbox_item *
+mailbox_nth(const struct mailbox *mb, const char *user, enum mailbox_folder folder, size_t i)
+{
+	const struct box *box = box_find(mb, user);
+	struct entry *e;
+
+	for (int urgent = 1; box != NULL && urgent >= 0; urgent--) {
+		TAILQ_FOREACH(e, &box->items, next)
+		{
+			if (is_message(&e->item) && e->item.folder == folder &&
+			    (e->item.urgent != 0) == urgent && i-- == 0)
+				return &e->item;
+		}
+	}
+	return NULL;
+}
+
+size_t
+mailbox_folder_size(const struct mailbox *mb, const char *user, enum mailbox_folder folder)
+{
+	const struct box *box = box_find(mb, user);
+	const struct entry *e;
+	size_t n = 0;
+
+	if (box == NULL)
+		return 0;
+	TAILQ_FOREACH(e, &box->items, next)
+	n += is_message(&e->item) && e->item.folder == folder;
+	return n;
+}
+
+size_t
+mailbox_size(const struct mailbox *mb, const char *user)
+{
+	size_t n = 0;
+
+	for (int f = 0; f < MAILBOX_FOLDERS; f++)
+		n += mailbox_folder_size(mb, user, f);
+	return n;
+}
+
+/* ---- PINs ---- */
+
+static void
+pin_hash(const struct pin_rec *rec, const char *pin, uint8_t hash[32])
+{
+	uint8_t text[16 + 64] = { 0 };
+	size_t n = strlen(pin);
+
+	memcpy(text, rec->salt, 16);
+	memcpy(text + 16, pin, n < 64 ? n : 64);
+	digest_sha256(text, 16 + (n < 64 ? n : 64), hash);
+	explicit_bzero(text, sizeof(text));
+}
+
+static bool
+pin_save(struct mailbox *mb, struct box *box)
+{
+	if (box->pin_slot == CKPT_NONE)
+		box->pin_slot = ckpt_alloc(mb->pins_ck);
+	if (box->pin_slot == CKPT_NONE)
+		return false;
+	ckpt_put(mb->pins_ck, box->pin_slot, &box->pin);
+	mailbox_sync_want(mb);
+	return true;
+}
+
+bool
+mailbox_pin_ok(const struct mailbox *mb, const char *user, const char *settings_pin,
+    const char *pin)
+{
+	static const uint8_t none[32];
+	const struct box *box = box_find(mb, user);
+	uint8_t hash[32];
+
+	if (box == NULL || memcmp(box->pin.hash, none, sizeof(none)) == 0)
+		return settings_pin[0] != '\0' && strlen(pin) == strlen(settings_pin) &&
+		    CRYPTO_memcmp(pin, settings_pin, strlen(pin)) == 0;
+	pin_hash(&box->pin, pin, hash);
+	return CRYPTO_memcmp(hash, box->pin.hash, sizeof(hash)) == 0;
+}
+
+bool
+mailbox_pin_set(struct mailbox *mb, const char *user, const char *pin)
+{
+	struct box *box = box_of(mb, user);
+	struct pin_rec old;
+
+	if (box == NULL)
+		return false;
+	old = box->pin;
+	id_random(box->pin.salt, sizeof(box->pin.salt));
+	pin_hash(&box->pin, pin, box->pin.hash);
+	if (pin_save(mb, box))
+		return true;
+	box->pin = old;
+	return false;
+}
+
+void
+mailbox_pin_wrong(struct mailbox *mb, const char *user, uint32_t max, uint64_t lock_ms,
+    uint64_t now_ms)
+{
+	struct box *box = box_of(mb, user);
+
+	if (box == NULL)
+		return;
+	if (++box->pin.failures >= max) {
+		box->pin.failures = 0;
+		box->pin.locked_ms = now_ms + lock_ms;
+		log_warning("mailbox is closed for a while: too many wrong PINs",
+		    kv_s("mailbox", user));
+	}
+	pin_save(mb, box);
+}
+
+void
+mailbox_pin_right(struct mailbox *mb, const char *user)
+{
+	struct box *box = box_find(mb, user);
+
+	if (box == NULL || (box->pin.failures == 0 && box->pin.locked_ms == 0))
+		return;
+	box->pin.failures = 0;
+	box->pin.locked_ms = 0;
+	pin_save(mb, box);
+}
+
+bool
+mailbox_pin_locked(const struct mailbox *mb, const char *user, uint64_t now_ms)
+{
+	const struct box *box = box_find(mb, user);
+
+	return box != NULL && box->pin.locked_ms > now_ms;
+}

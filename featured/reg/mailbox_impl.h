@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: ISC */
+/* What mailbox.c, mailbox_sync.c and mailbox_db.c share. */
+#ifndef WARDEN_FEATURED_REG_MAILBOX_IMPL_H
+#define WARDEN_FEATURED_REG_MAILBOX_IMPL_H
+
+#include <sys/queue.h>
+
+#include <pthread.h>
+#include <uthash.h>
+
+#include "common/base/ckpt.h"
+#include "common/base/log.h"
+#include "featured/reg/mailbox.h"
+
+struct box;
+
+struct entry {
+	struct mailbox_item item; /* first: an item is its entry */
+	UT_hash_handle hh;        /* by item.id */
+	TAILQ_ENTRY(entry) next;  /* of its box, in order of arrival */
+	struct box *box;
+	uint32_t slot;
+};
+TAILQ_HEAD(entry_list, entry);
+
+struct pin_rec {
+	char box[MAILBOX_USER_LEN + 1];
+	uint8_t salt[16];
+	uint8_t hash[32];   /* SHA-256 of salt and PIN; all 0: not changed */
+	uint32_t failures;  /* since the last right one */
+	uint64_t locked_ms; /* until then, Unix ms */
+};
+
+/* What belongs to one user; stays once made. */
+struct box {
+	UT_hash_handle hh;
+	TAILQ_ENTRY(box) next_told;
+	bool telling;
+	struct entry_list items;
+	struct pin_rec pin;
+	uint32_t pin_slot; /* CKPT_NONE: none */
+	char user[MAILBOX_USER_LEN + 1];
+};
+TAILQ_HEAD(box_list, box);
+
+/* The thread that brings the checkpoints to the disk. */
+struct mailbox_sync {
+	pthread_t thread;
+	pthread_mutex_t lock;
+	pthread_cond_t come;
+	bool running, stop;
+	uint64_t wanted, done; /* numbers of changes */
+	int fds[2];
+	int event_fd;
+	sd_event_source *source;
+	uint64_t telling; /* the boxes in the list are told when done has reached it */
+};
+
+struct mailbox {
+	struct entry *items;
+	struct box *boxes;
+	struct ckpt *items_ck, *pins_ck;
+	struct box_list told; /* to be told of */
+	void (*watcher)(void *arg, const char *user);
+	void *watcher_arg;
+	struct mailbox_sync sync;
+	/* mailbox_db.c's, NULL without a database: so that this links without one. */
+	void (*db_changed)(struct mailbox *mb);
+	void (*db_close)(struct mailbox *mb);
+	struct db *db;
+	sd_event *event;
+	sd_event_source *db_timer;
+	bool db_up, db_busy, db_waiting;
+	bool mail; /* each message makes an event for a mail */
+	struct log_bucket bucket;
+};
+
+/* mailbox_sync.c */
+int mailbox_sync_start(struct mailbox *mb, const char *const paths[2]);
+void mailbox_sync_stop(struct mailbox *mb);
+void mailbox_sync_want(struct mailbox *mb); /* something was changed */
+void mailbox_tell(struct mailbox *mb);      /* calls the watcher for all that are in told */
+
+/* mailbox.c */
+void mailbox_save(struct mailbox *mb, struct entry *e);
+/* Forgets the item if nobody needs to hear of it any more. */
+void mailbox_forget(struct mailbox *mb, struct entry *e);
+
+#endif
