@@ -10,11 +10,11 @@ phones=()
 at_end phones_stop
 
 # phone NAME USER PASSWORD [key=value...]: starts a baresip and registers it.
-#   tone=HZ (440)  server=HOST:PORT ($SIP_HOST:$SIP_PORT)  transport=udp|tcp  answer=manual|auto|early  codecs=pcmu,pcma
+#   tone=HZ (440)  server=HOST:PORT ($SIP_HOST:$SIP_PORT)  transport=udp|tcp  answer=manual|auto|early  codecs=PCMU,PCMA (G722/16000, opus/48000/2)  ptime=20
 #   register=yes|no|try  host=ADDRESS (its own, 127.0.0.1)  family=4|6 (of its media)
 phone() {
 	local name=$1 user=$2 password=$3 kv tone=440 server=127.0.0.1:$SIP_PORT transport=udp answer=manual
-	local codecs=PCMU,PCMA register=yes host=127.0.0.1 family=4 dir ctrl sip
+	local codecs=PCMU,PCMA ptime=20 register=yes host=127.0.0.1 family=4 dir ctrl sip
 	shift 3
 	for kv; do
 		local "${kv?}"
@@ -25,7 +25,9 @@ phone() {
 	sip=$phone_port
 	phone_port
 	ctrl=$phone_port
-	tone make "$dir/tone.wav" "$tone" 120
+	# The source must have the rate and channels of the codec.
+	# shellcheck disable=SC2046
+	tone make "$dir/tone.wav" "$tone" 120 $(case $codecs in G722*) echo 16000 ;; opus*) echo 48000 2 ;; esac)
 	cat >"$dir/config" <<-END
 		poll_method		epoll
 		sip_listen		$host:$sip
@@ -39,6 +41,8 @@ phone() {
 		snd_path		$dir
 		module_path		/usr/lib/baresip/modules
 		module			g711.so
+		module			g722.so
+		module			opus.so
 		module			aufile.so
 		module			aubridge.so
 		module			sndfile.so
@@ -48,7 +52,7 @@ phone() {
 		ctrl_tcp_listen		127.0.0.1:$ctrl
 	END
 	echo "<sip:$user@$server;transport=$transport>;auth_user=$user;auth_pass=$password;answermode=$answer" \
-		";audio_codecs=$codecs;ptime=20;regint=$([ "$register" = no ] && echo 0 || echo 600)" |
+		";audio_codecs=$codecs;ptime=$ptime;regint=$([ "$register" = no ] && echo 0 || echo 600)" |
 		sed 's/ ;/;/g' >"$dir/accounts"
 	: >"$dir/events"
 	(cd "$dir" && exec baresip "-$family" -f "$dir" -p /nonexistent </dev/null >"$dir/log" 2>&1) &

@@ -3,7 +3,7 @@
  * Makes and finds tones in WAV files (16-bit PCM): how the call tests know that one phone heard the other. Called by the
  * scripts in test/call, test/kill and packaging/quickstart; needs no library, and nothing of the daemons.
  *
- *   tone make FILE HZ SECONDS [RATE]		a sine of half scale, mono
+ *   tone make FILE HZ SECONDS [RATE [CHANNELS]]	a sine of half scale, mono
  *   tone find FILE HZ [MIN_MS]			prints total_ms, tone_ms, first_ms, last_ms, gap_ms (the longest hole
  *						between first and last); 0 when the tone sounds for MIN_MS (500) in all
  */
@@ -48,7 +48,7 @@ get_le(const uint8_t *p, int bytes)
 }
 
 static void
-make(const char *file, double hz, double seconds, unsigned rate)
+make(const char *file, double hz, double seconds, unsigned rate, unsigned channels)
 {
 	uint32_t n = (uint32_t)(seconds * rate);
 	FILE *f = fopen(file, "wb");
@@ -56,19 +56,19 @@ make(const char *file, double hz, double seconds, unsigned rate)
 	if (f == NULL)
 		die("cannot be written", file);
 	fwrite("RIFF", 1, 4, f);
-	put_le(f, 36 + n * 2, 4);
+	put_le(f, 36 + n * channels * 2, 4);
 	fwrite("WAVEfmt ", 1, 8, f);
 	put_le(f, 16, 4);
 	put_le(f, 1, 2);
-	put_le(f, 1, 2);
+	put_le(f, channels, 2);
 	put_le(f, rate, 4);
-	put_le(f, rate * 2, 4);
-	put_le(f, 2, 2);
+	put_le(f, rate * channels * 2, 4);
+	put_le(f, channels * 2, 2);
 	put_le(f, 16, 2);
 	fwrite("data", 1, 4, f);
-	put_le(f, n * 2, 4);
-	for (uint32_t i = 0; i < n; i++)
-		put_le(f, (uint32_t)(int32_t)lrint(16384 * sin(2 * M_PI * hz * i / rate)), 2);
+	put_le(f, n * channels * 2, 4);
+	for (uint32_t i = 0; i < n * channels; i++)
+		put_le(f, (uint32_t)(int32_t)lrint(16384 * sin(2 * M_PI * hz * (i / channels) / rate)), 2);
 	if (fclose(f) != 0)
 		die("cannot be written", file);
 }
@@ -173,11 +173,12 @@ int
 main(int argc, char **argv)
 {
 	if (argc >= 5 && strcmp(argv[1], "make") == 0) {
-		make(argv[2], atof(argv[3]), atof(argv[4]), argc > 5 ? (unsigned)atoi(argv[5]) : 8000);
+		make(argv[2], atof(argv[3]), atof(argv[4]), argc > 5 ? (unsigned)atoi(argv[5]) : 8000,
+		    argc > 6 ? (unsigned)atoi(argv[6]) : 1);
 		return 0;
 	}
 	if (argc >= 4 && strcmp(argv[1], "find") == 0)
 		return find(argv[2], atof(argv[3]), argc > 4 ? atol(argv[4]) : 500);
-	fprintf(stderr, "usage: tone make FILE HZ SECONDS [RATE] | tone find FILE HZ [MIN_MS]\n");
+	fprintf(stderr, "usage: tone make FILE HZ SECONDS [RATE [CHANNELS]] | tone find FILE HZ [MIN_MS]\n");
 	return 2;
 }
