@@ -135,8 +135,7 @@ stream_band_configure(struct stream *s)
 {
 	bool want = s->negotiated && s->may_receive && s->now.codec != SDP_CODEC_NONE &&
 	    (s->dtmf == MEDIA_DTMF_INBAND || (s->dtmf == MEDIA_DTMF_AUTO && !s->st.info_keys)) &&
-	    !has_event(s) && s->now.te_rx == SDP_PT_NONE &&
-	    s->now.rx_pt[SDP_SLOT_EVENT48] == SDP_PT_NONE;
+	    !has_event(s);	/* who does not take events does not send them either */
 
 	if (!want) {
 		if (s->voice != NULL)

@@ -22,8 +22,10 @@ ANSWERED_BY_ITSELF = ("BYE", "UPDATE", "INFO", "OPTIONS", "NOTIFY", "MESSAGE")
 
 
 class Phone(sip_lib.Phone):
-    def __init__(self, suite, user, tcp=False, tone=None, password=None, name=None):
+    def __init__(self, suite, user, tcp=False, tone=None, password=None, name=None, te=101):
+        """te: the payload type of its telephone-events, None: it has none."""
         super().__init__(suite, tcp)
+        self.te = te
         self.user, self.tone, self.name = user, tone, name or "Phone " + user
         self.password = password if password is not None else suite.password(user)
         self.legs, self.cseq, self.reg_id = {}, 0, unique("r")
@@ -241,7 +243,7 @@ class Leg:
 
     def __init__(self, phone, invite=None, number=None, extra=(), body=None):
         self.phone, self.invite, self.number, self.extra, self.body = phone, invite, number, extra, body
-        self.rtp, self.direction, self.version = Rtp(phone.tone, phone.host), "sendrecv", 0
+        self.rtp, self.direction, self.version = Rtp(phone.tone, phone.host, phone.te), "sendrecv", 0
         self.requests, self.answers, self.ended, self.status, self.fetched = [], [], None, 0, False
         self.is_incoming = invite is not None
         self.far_sdp, self.offers, self.acks, self.auth, self.answered_tag = "", 0, 0, [], None
@@ -263,9 +265,11 @@ class Leg:
         """Ours now; another direction makes a new version."""
         if direction and direction != self.direction:
             self.direction, self.version = direction, self.version + 1
-        return ("v=0\r\no=- %d %d IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio %d RTP/AVP 0 8 %d\r\n"
-                "a=rtpmap:0 PCMU/8000\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:%d telephone-event/8000\r\na=fmtp:%d 0-16\r\na=%s\r\n"
-                % (self.rtp.port, self.version, self.rtp.port, self.rtp.te, self.rtp.te, self.rtp.te, self.direction))
+        te = self.rtp.te
+        event = "" if te is None else "a=rtpmap:%d telephone-event/8000\r\na=fmtp:%d 0-16\r\n" % (te, te)
+        return ("v=0\r\no=- %d %d IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio %d RTP/AVP 0 8%s\r\n"
+                "a=rtpmap:0 PCMU/8000\r\na=rtpmap:8 PCMA/8000\r\n%sa=%s\r\n"
+                % (self.rtp.port, self.version, self.rtp.port, "" if te is None else " %d" % te, event, self.direction))
 
     def _far(self, body):
         if not body.strip():
@@ -449,6 +453,15 @@ class Leg:
     def keys(self, keys):
         """By RFC 4733; returns at once."""
         self.rtp.send_keys(keys)
+
+    def info_key(self, key, ms=160, content_type="application/dtmf-relay"):
+        m = self.send("INFO", "Signal=%s\r\nDuration=%d\r\n" % (key, ms), ctype=content_type)
+        if m.status != 200:
+            raise AssertionError("INFO: %d" % m.status)
+
+    def info_keys(self):
+        """The keys that came by INFO."""
+        return "".join(re.search(r"Signal=(.)", m.body).group(1) for m in self.requests if m.method == "INFO")
 
     def replaces(self):
         """The value that names this dialog for another phone's Replaces (RFC 3891): to-tag is the other side's."""

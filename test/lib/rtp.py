@@ -41,6 +41,8 @@ def alaw_sample(octet):
 DECODE = {0: [ulaw_sample(i) for i in range(256)], 8: [alaw_sample(i) for i in range(256)]}
 SILENCE = bytes([0xFF]) * RATE
 _tones = {}
+KEY_HZ = {k: (lo, hi) for row, lo in zip(("123A", "456B", "789C", "*0#D"), (697, 770, 852, 941))
+          for k, hi in zip(row, (1209, 1336, 1477, 1633))}
 
 
 def tone_second(hz):
@@ -122,6 +124,8 @@ class Rtp:
         self.pcm = collections.deque(maxlen=RATE * 30)      # what was heard
         self.times = collections.deque(maxlen=4096)         # arrival, sequence number, SSRC, payload type
         self.packets, self.keys, self._key_ts, self._dtmf = 0, "", None, collections.deque()
+        self.lose = None                                    # of a packet (payload type, payload): whether it gets lost on its way out
+        self._band = collections.deque()                    # frames of keys in band
         engine.add(self.sock, self._read, self._tick)
 
     def close(self):
@@ -147,7 +151,7 @@ class Rtp:
             self.pcm.extend(table[b] for b in payload)
 
     def _send(self, pt, payload, marker=False, ts=None):
-        if self.far:
+        if self.far and not (self.lose and self.lose(pt, payload)):
             head = struct.pack("!BBHII", 0x80, pt | (0x80 if marker else 0), self.seq, self.ts if ts is None else ts, self.ssrc)
             self.sock.sendto(head + payload, self.far)
         self.seq = self.seq + 1 & 0xFFFF
@@ -163,6 +167,8 @@ class Rtp:
             if step >= 7:                                   # the end is sent three times
                 self._dtmf.popleft()
                 self._pause = 3
+        elif self._band:
+            self._send(0, self._band.popleft())
         elif self.sending and self.far:
             source = tone_second(self.tone) if self.tone else SILENCE
             self._send(0, source[self.at:self.at + FRAME])
@@ -174,6 +180,34 @@ class Rtp:
         with lock:
             for k in keys:
                 self._dtmf.append(("0123456789*#ABCD".index(k), 0, 0))
+
+    def send_tones(self, keys, on=5, off=4):
+        """Keys in band, so many frames of 20 ms each; returns at once."""
+        with lock:
+            for k in keys:
+                low, high = KEY_HZ[k]
+                for f in range(on):
+                    self._band.append(bytes(ulaw_octet(int(5000 * (math.sin(2 * math.pi * low * i / RATE)
+                                                                   + math.sin(2 * math.pi * high * i / RATE))))
+                                            for i in range(f * FRAME, f * FRAME + FRAME)))
+                self._band.extend([SILENCE[:FRAME]] * off)
+
+    def tone_keys(self):
+        """The keys that were heard in band, each once."""
+        with lock:
+            got = list(self.pcm)
+        keys, last, since = "", None, 0
+        for at in range(0, len(got) - 79, 80):
+            part = got[at:at + 80]
+            found = None
+            if sum(x * x for x in part) / 80 > 500 * 500:
+                level = {hz: share(part, hz)[0] for hz in sorted({h for pair in KEY_HZ.values() for h in pair})}
+                found = next((k for k, (lo, hi) in KEY_HZ.items() if level[lo] > 0.25 and level[hi] > 0.25), None)
+            since = since + 1 if found == last else 1
+            last = found
+            if found and since == 3:                        # 30 ms
+                keys += found
+        return keys
 
     def recent(self, seconds=0.3):
         with lock:
