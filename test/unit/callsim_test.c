@@ -46,6 +46,10 @@ struct sip_leg {
 	bool caller;
 	bool offer_due;  /* leg_offered is kept until leg_taken or a refusal */
 	bool answer_due; /* leg_answered until leg_settled */
+	uint32_t refer;  /* serial of a REFER without an answer, 0 none */
+	uint64_t replaces;
+	const char *refer_to;
+	const char *to;
 	uint16_t gone_status;
 	uint8_t gone_cause;
 };
@@ -77,6 +81,10 @@ struct game {
 	unsigned nheard;
 	struct uuid records[256];
 	size_t nrecords;
+	struct uuid intents[256]; /* of calls that featured knew */
+	size_t nintents;
+	bool moved;      /* somebody was transferred or the like: who is with whom is open */
+	uint32_t serial; /* of REFERs */
 	bool quiet; /* no more kills and no more of the phones' moods */
 	bool ended; /* some phone has ended something, so hanging up is right */
 	unsigned kills;
@@ -194,7 +202,8 @@ tell_offered(struct game *g, const struct sip_leg *leg)
 	};
 
 	str_copy(m.from_user, sizeof(m.from_user), "1001");
-	str_copy(m.to_user, sizeof(m.to_user), "1002");
+	str_copy(m.to_user, sizeof(m.to_user), leg->to);
+	m.replaces = leg->replaces;
 	if (g->sipd_up)
 		fly(&g->from_sipd, MSG_leg_offered, &m);
 }
@@ -214,9 +223,22 @@ tell_gone(struct game *g, const struct sip_leg *leg)
 }
 
 static void
+tell_refer(struct game *g, const struct sip_leg *leg)
+{
+	struct msg_leg_refer m = { .leg = leg->id,
+		.serial = leg->refer,
+		.replaces = leg->replaces };
+
+	str_copy(m.to_user, sizeof(m.to_user), leg->refer_to);
+	if (g->sipd_up)
+		fly(&g->from_sipd, MSG_leg_refer, &m);
+}
+
+static void
 sip_gone(struct game *g, struct sip_leg *leg, uint16_t status, uint8_t cause)
 {
 	leg->state = SIP_LEG_GONE;
+	leg->refer = 0;
 	leg->offer_due = leg->answer_due = false;
 	leg->gone_status = status;
 	leg->gone_cause = cause;
@@ -245,6 +267,7 @@ sipd_does(struct game *g, uint16_t type, const void *body)
 	case MSG_leg_refuse:
 		if (leg->state == SIP_LEG_OFFERED)
 			leg->state = 0;
+		leg->offer_due = false;
 		if (g->patient && !g->ended)
 			fail(g, "a patient caller was refused");
 		break;
@@ -260,6 +283,9 @@ sipd_does(struct game *g, uint16_t type, const void *body)
 		break;
 	case MSG_leg_settled:
 		leg->answer_due = false;
+		break;
+	case MSG_leg_refer_answer:
+		leg->refer = 0;
 		break;
 	case MSG_leg_hangup:
 		if (g->patient && !g->ended && g->contacts == 1)
@@ -294,6 +320,8 @@ sipd_connects(struct game *g)
 			tell_offered(g, &g->legs[i]);
 		if (g->legs[i].answer_due)
 			tell_answered(g, &g->legs[i]);
+		if (g->legs[i].refer != 0)
+			tell_refer(g, &g->legs[i]);
 		if (g->legs[i].state == SIP_LEG_GONE)
 			tell_gone(g, &g->legs[i]);
 	}
@@ -377,6 +405,18 @@ mediad_does(struct game *g, uint16_t type, const void *body)
 	case MSG_media_connect:
 		connects(g, id, ((const struct msg_media_connect *)body)->b);
 		break;
+	case MSG_media_disconnect:
+		if (s != NULL && s->peer != 0 && session(g, s->peer, false) != NULL)
+			session(g, s->peer, false)->peer = 0;
+		if (s != NULL)
+			s->peer = 0;
+		break;
+	case MSG_media_play:
+		if (((const struct msg_media_play *)body)->loops > 0)
+			FROM_MEDIAD(g, media_played, .session = id,
+			    .play = ((const struct msg_media_play *)body)->play,
+			    .outcome = MEDIA_PLAYED_DONE);
+		break;
 	case MSG_media_mark:
 		FROM_MEDIAD(g, media_marked, .session = id);
 		break;
@@ -432,13 +472,13 @@ env_auth(void *arg, const struct msg_leg_offered *m, struct core_auth_reply *rep
 }
 
 static void
-record(struct game *g, const struct cdr *cdr)
+record(struct uuid *records, size_t *n, const struct cdr *cdr)
 {
-	for (size_t i = 0; i < g->nrecords; i++)
-		if (uuid_cmp(&g->records[i], &cdr->call) == 0)
+	for (size_t i = 0; i < *n; i++)
+		if (uuid_cmp(&records[i], &cdr->call) == 0)
 			return; /* said again, because it was not known to be on disk */
-	if (g->nrecords < 256)
-		g->records[g->nrecords++] = cdr->call;
+	if (*n < 256)
+		records[(*n)++] = cdr->call;
 }
 
 /* What the turn said goes on its way; or nothing of it does, because we die at this moment. */
@@ -456,8 +496,10 @@ flush(struct game *g)
 			fly(&g->to_sipd, item->type, item->body);
 		else if (item->kind == OUT_MEDIAD && g->mediad_up)
 			fly(&g->to_mediad, item->type, item->body);
+		else if (item->kind == OUT_CDR_INTENT)
+			record(g->intents, &g->nintents, item->body);
 		else if (item->kind == OUT_CDR_FINAL) {
-			record(g, item->body);
+			record(g->records, &g->nrecords, item->body);
 			if (n < 64)
 				durable[n++] = ((const struct cdr *)item->body)->call;
 		}
@@ -654,6 +696,31 @@ callee_does(struct game *g, struct sip_leg *leg)
 	}
 }
 
+/* The user of a leg that is up presses the transfer key, or keys a code. */
+static void
+transfers(struct game *g, struct sip_leg *leg)
+{
+	static const char *const to[] = { "1002", "1001", "70", "700", "1777", "" };
+	static const char *const keys[] = { "##1002", "*21002", "*2", "##70#", "*271" };
+	const char *code = keys[chance(g, 5)];
+	const struct sip_leg *other = &g->legs[chance(g, LEGS_MAX)];
+
+	g->moved = g->ended = true;
+	if (chance(g, 2) == 0) {
+		for (; *code != '\0'; code++)
+			FROM_MEDIAD(g, media_dtmf, .session = leg->id, .digit = (uint8_t)*code);
+		return;
+	}
+	if (leg->refer != 0)
+		return;
+	for (size_t i = 0; i < LEGS_MAX && other->state != SIP_LEG_UP; i++)
+		other = &g->legs[i];
+	leg->refer = ++g->serial;
+	leg->refer_to = to[chance(g, 6)];
+	leg->replaces = chance(g, 3) == 0 ? other->id : 0;
+	tell_refer(g, leg);
+}
+
 static void
 phone_does(struct game *g)
 {
@@ -677,6 +744,8 @@ phone_does(struct game *g)
 		if (!g->patient && chance(g, 8) == 0) {
 			g->ended = true;
 			sip_gone(g, leg, 200, LEG_END_REMOTE);
+		} else if (!g->patient && chance(g, 3) == 0) {
+			transfers(g, leg);
 		}
 		break;
 	default:
@@ -715,6 +784,15 @@ new_invite(struct game *g)
 	}
 	leg = sip_leg_new(g, id_u64(), SIP_LEG_OFFERED);
 	leg->caller = leg->offer_due = true;
+	leg->to = "1002";
+	if (!g->patient && chance(g, 3) == 0) {
+		static const char *const to[] = { "**1002", "*8", "70", "71", "700", "1002" };
+
+		leg->to = to[chance(g, 6)];
+		if (chance(g, 6) == 0)
+			leg->replaces = g->legs[chance(g, LEGS_MAX)].id;
+		g->moved = true;
+	}
 	g->invites++;
 	tell_offered(g, leg);
 }
@@ -748,6 +826,8 @@ check_pairs(struct game *g)
 {
 	unsigned in = 0, out = 0;
 
+	if (g->moved)
+		return;
 	for (size_t i = 0; i < LEGS_MAX; i++)
 		if (g->legs[i].state == SIP_LEG_UP) {
 			in += g->legs[i].caller;
@@ -797,8 +877,9 @@ check_nothing_left(struct game *g)
 		if (g->sessions[i].id != 0)
 			fail(g, "mediad holds on to a session");
 	}
-	if (g->nrecords != g->nheard) {
-		fprintf(stderr, "%zu records of %u calls\n", g->nrecords, g->nheard);
+	if (g->nrecords != g->nintents || g->nintents < g->nheard) {
+		fprintf(stderr, "%zu records of %zu calls, of which %u were dialled\n", g->nrecords,
+		    g->nintents, g->nheard);
 		fail(g, "not one record each");
 	}
 }
@@ -809,7 +890,7 @@ play(struct game *g)
 	for (unsigned step = 0; step < STEPS; step++) {
 		unsigned what = chance(g, 20);
 
-		if (what == 0 && g->invites < 3)
+		if (what == 0 && g->invites < (g->patient ? 3 : 5))
 			new_invite(g);
 		else if (what == 1 && g->kills < 6)
 			kill_someone(g);
@@ -887,7 +968,16 @@ game(unsigned seed, bool log)
 	g->settings.extensions.n = 2;
 	g->settings.dialplan.ring_time_s = 60;
 	g->settings.features.call_transfer = true;
+	g->settings.features.call_parking = true;
+	g->settings.dialplan.digit_timeout_s = 4;
+	g->settings.parking.range_start = 70;
+	g->settings.parking.range_end = 71;
+	g->settings.parking.timeout_s = 1;
 	g->settings.parking.ringback_s = 30;
+	str_copy(g->settings.dialplan.parking_pattern, sizeof(g->settings.dialplan.parking_pattern),
+	    "^7[0-9]$");
+	for (int i = 0; i < 2; i++)
+		str_copy(g->extensions[i].pickup_group, sizeof(g->extensions[i].pickup_group), "g");
 	g->settings.features.max_call_duration_s = 7200;
 	str_copy(g->dir, sizeof(g->dir), "/tmp/callsim.XXXXXX");
 	if (mkdtemp(g->dir) == NULL)
