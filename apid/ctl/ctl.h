@@ -25,6 +25,7 @@ struct ctl {
 	bool		 admin;		/* token --admin */
 	const char	*date;		/* cdr */
 	const char	*limit;		/* cdr */
+	const char	*set;		/* extension */
 };
 
 /*

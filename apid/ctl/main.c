@@ -2,6 +2,7 @@
 /* wardenctl: arguments and the table of commands. See ctl.h and wardenctl(8). */
 #include <curl/curl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -90,6 +91,55 @@ run_extensions(const struct ctl *ctl, const char *operand)
 
 	(void)operand;
 	return show(ctl, "/api/v1/extensions", columns);
+}
+
+/* "dnd=true", "forward_all=1003", "forward_all=": the body of a change; NULL: it is none. */
+static char *
+change_body(const char *set)
+{
+	const char *eq = strchr(set, '=');
+	json_t *value, *ask;
+	char *key, *body;
+
+	if (eq == NULL || eq == set)
+		return NULL;
+	key = strndup(set, (size_t)(eq - set));
+	if (str_eq(eq + 1, "true") || str_eq(eq + 1, "false"))
+		value = json_boolean(str_eq(eq + 1, "true"));
+	else
+		value = eq[1] != '\0' ? json_string(eq + 1) : json_null();
+	ask = json_object();
+	body = key != NULL && json_object_set_new(ask, key, value) == 0
+	    ? json_dumps(ask, JSON_COMPACT)
+	    : NULL;
+	json_decref(ask);
+	free(key);
+	return body;
+}
+
+static enum ctl_exit
+run_extension(const struct ctl *ctl, const char *operand)
+{
+	char *number = curl_easy_escape(NULL, operand, 0), *body = NULL;
+	char path[300];
+	enum ctl_exit r = CTL_USAGE;
+	json_t *doc = NULL;
+
+	if (ctl->set != NULL && (body = change_body(ctl->set)) == NULL)
+		fprintf(stderr, "wardenctl: \"%s\" is not KEY=VALUE\n", ctl->set);
+	else if (number == NULL ||
+	    !str_format(path, sizeof(path), "/api/v1/extensions/%s", number))
+		fprintf(stderr, "wardenctl: \"%s\" is no extension\n", operand);
+	else
+		r = ctl_request(ctl, body != NULL ? "PATCH" : "GET", path, body, &doc);
+	if (r == CTL_OK && ctl->json)
+		ctl_json(doc);
+	else if (r == CTL_OK)
+		ctl_members(doc);
+	json_decref(doc);
+	curl_free(number);
+	free(body);
+	return r;
 }
 
 static enum ctl_exit
@@ -231,6 +281,8 @@ static const struct command commands[] = {
 	{ "calls", NULL, false, run_calls, "the calls that are up" },
 	{ "parked", NULL, false, run_parked, "calls that are parked" },
 	{ "extensions", NULL, false, run_extensions, "extensions and their phones" },
+	{ "extension", "NUM", true, run_extension,
+	    "what its user has set; --set KEY=VALUE changes it" },
 	{ "trace", "ID", true, run_trace, "every decision made about a call" },
 	{ "hangup", "ID", true, run_hangup, "ends a call" },
 	{ "cdr", NULL, false, run_cdr, "the latest call records (--date YYYY-MM-DD, --limit N)" },
@@ -266,7 +318,8 @@ parse(struct ctl *ctl, int argc, char **argv)
 		bool		*flag;
 	} options[] = { { "-r", &ctl->run_dir, NULL }, { "--json", NULL, &ctl->json },
 		{ "--admin", NULL, &ctl->admin }, { "-a", NULL, &ctl->admin },
-		{ "--date", &ctl->date, NULL }, { "--limit", &ctl->limit, NULL } };
+		{ "--date", &ctl->date, NULL }, { "--limit", &ctl->limit, NULL },
+		{ "--set", &ctl->set, NULL } };
 	int n = 0;
 
 	for (int i = 1; i < argc; i++) {

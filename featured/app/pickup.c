@@ -30,7 +30,7 @@ find_ringing(const struct core *core, const struct call *not, const char *target
 	{
 		call = leg->call;
 		if (call == not || call->r.ending || leg->r.incoming || !leg_is_early(leg) ||
-		    call->r.app != APP_DIAL || call->r.u.dial.bridged ||
+		    !app_dials(call->r.app) || call->r.app == APP_INTERCOM || call->r.u.dial.bridged ||
 		    call_caller(core, call) == NULL || !wanted(core, leg, target, group))
 			continue;
 		if (best == NULL || call->r.start_ms < best->r.start_ms)

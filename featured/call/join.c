@@ -159,7 +159,7 @@ join_again(struct core *core, struct call *call)
 			next = TAILQ_NEXT(leg, next);
 			if (leg->r.id == came || leg->r.id == call->r.callee ||
 			    leg->r.id == call->r.caller ||
-			    (call->r.app == APP_DIAL && ends && leg->r.id != old->r.caller))
+			    (app_dials(call->r.app) && ends && leg->r.id != old->r.caller))
 				join_take(core, call, leg, ends);
 		}
 		if (ends && !old->r.ending)

@@ -334,7 +334,7 @@ transfer_replace(struct core *core, struct leg *leg, struct leg *replaced, bool 
 	trace_add(core, old, "sip", "replaces", "leg=%016llx", (unsigned long long)replaced->r.id);
 	if (call->r.ending)
 		return 481;
-	if (leg_is_early(replaced) && caller != NULL && call->r.app == APP_DIAL &&
+	if (leg_is_early(replaced) && caller != NULL && app_dials(call->r.app) &&
 	    !call->r.u.dial.bridged) {
 		transfer_pick_up(core, leg, call);
 		return 0;

@@ -315,6 +315,10 @@ dialplan_reachable(const struct route_ask *ask)
 	struct plan plan = { .n = 0 };
 	char why[96];
 
+	/* What its user wants at the moment may change: it is about who there is. */
+	if (settings_extension(ask->settings, ask->to) != NULL ||
+	    settings_ring_group(ask->settings, ask->to) != NULL)
+		return true;
 	dialplan_route(ask, &plan, NULL, why, sizeof(why));
 	return plan.steps[0].app != APP_REFUSE && plan.steps[0].app != APP_ANNOUNCE;
 }
