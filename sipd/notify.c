@@ -30,7 +30,7 @@ dialog_attributes(struct buf *out, uint64_t id)
 
 	if (leg != NULL)
 		doc_dialog(out, leg->id_text.call_id, leg->id_text.local, leg->id_text.remote,
-		    leg->forks != NULL ? leg->forks->tag : NULL);
+		    leg->early_tag[0] != '\0' ? leg->early_tag : NULL);
 }
 
 /* The members whose documents go into this NOTIFY, as many as fit budget; a full one names all. */

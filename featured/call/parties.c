@@ -47,8 +47,11 @@ remote(const struct core *core, const struct call *call, const struct leg *leg,
 		number = call->r.to;
 	else
 		number = call->r.from;
-	if (strcmp(number, call->r.from) == 0)
+	if (strcmp(number, call->r.from) == 0) {
+		if (call->r.withheld) /* nobody learns it from a lamp either */
+			return;
 		name = call->r.from_name;
+	}
 	if (name[0] == '\0' && (ext = settings_extension(core->settings, number)) != NULL)
 		name = ext->name;
 	str_copy(out->remote, sizeof(out->remote), number);
@@ -78,6 +81,23 @@ parties_of(const struct core *core, const struct call *call, struct core_party *
 	return n;
 }
 
+/* The lamp of the slot that the call lies in, or is held for it. */
+static size_t
+parked(const struct core *core, const struct call *call, struct core_party *out)
+{
+	const struct leg *caller = call_caller(core, call);
+
+	if (call->r.slot == 0 || caller == NULL)
+		return 0;
+	*out = (struct core_party){ .leg = caller->r.id, .state = CORE_PARTY_CONFIRMED };
+	str_format(out->user, sizeof(out->user), "%u", call->r.slot);
+	if (!call->r.withheld) {
+		str_copy(out->remote, sizeof(out->remote), call->r.from);
+		str_copy(out->remote_name, sizeof(out->remote_name), call->r.from_name);
+	}
+	return 1;
+}
+
 static uint64_t
 fingerprint(const struct core_party *parties, size_t n)
 {
@@ -92,7 +112,7 @@ fingerprint(const struct core_party *parties, size_t n)
 void
 parties_look(struct core *core, struct call *call, bool again)
 {
-	struct core_party parties[CORE_PARTIES_MAX];
+	struct core_party parties[CORE_PARTIES_MAX + 1];
 	uint64_t print;
 	size_t n;
 
@@ -100,6 +120,8 @@ parties_look(struct core *core, struct call *call, bool again)
 		return;
 	memset(parties, 0, sizeof(parties)); /* also between the fields: they are compared as bytes */
 	n = call->r.ending ? 0 : parties_of(core, call, parties, CORE_PARTIES_MAX);
+	if (!call->r.ending)
+		n += parked(core, call, &parties[n]);
 	print = fingerprint(parties, n);
 	if (print == call->parties && !again)
 		return;
