@@ -224,6 +224,10 @@ plain_command(struct mediad *m, const struct ipc_msg *msg, uint64_t *id, int *r,
 		*id = b->media_play.session;
 		*r = session_play(m, &b->media_play, reason);
 		return true;
+	case MSG_media_music:
+		*id = b->media_music.session;
+		*r = session_music(m, *id, b->media_music.on != 0, b->media_music.class, reason);
+		return true;
 	case MSG_media_play_stop:
 		*id = b->media_play_stop.session;
 		*r = session_play_stop(m, *id, reason);
@@ -319,6 +323,7 @@ featured_up(void *arg, struct ipc_peer *peer)
 		out.echo = s->rec.echo;
 		out.play = s->rec.play == RECORD_BEEP_PLAY ? 0 : s->rec.play;
 		out.negotiated = s->rec.sdp.negotiated;
+		out.music = s->rec.music[0] != '\0';
 		out.room = s->rec.room;
 		out.room_flags = s->rec.room_flags;
 		ipc_send(peer, MSG_sync_session, &out);

@@ -173,6 +173,33 @@ load(struct loader *l, const char *list)
 	return all;
 }
 
+/* File number *index of a class; broken ones are passed over. */
+static struct sound *
+load_music(struct loader *l, const char *class, uint32_t *index)
+{
+	const char *why = "there is no file";
+	char full[SOUND_PATH_LEN];
+	struct sound *s;
+	struct stat st;
+	size_t n, tried = 0;
+
+	while ((n = sound_music_find(&l->dirs, class, *index, full)) > tried) {
+		if (stat(full, &st) == 0 && (s = from_cache(l, full, &st)) != NULL)
+			return s;
+		if ((s = sound_load(full, &why)) != NULL) {
+			to_cache(l, full, &st, s);
+			return s;
+		}
+		log_limited(&l->bucket, LL_WARNING, "music cannot be played", kv_s("file", full),
+		    kv_s("reason", why));
+		tried++;
+		(*index)++;
+	}
+	log_limited(&l->bucket, LL_WARNING, "there is no music", kv_s("class", class),
+	    kv_s("reason", why));
+	return NULL;
+}
+
 static void *
 run(void *arg)
 {
@@ -191,7 +218,13 @@ run(void *arg)
 		pthread_mutex_unlock(&l->lock);
 		result.session = w->session;
 		result.play = w->play;
-		result.sound = load(l, w->path);
+		result.music = NULL;
+		if (str_starts(w->path, "music:")) {
+			result.music = w->path + strlen("music:");
+			result.sound = load_music(l, result.music, &result.play);
+		} else {
+			result.sound = load(l, w->path);
+		}
 		l->conf.done(l->conf.arg, &result);
 		mem_free(&w);
 		pthread_mutex_lock(&l->lock);
@@ -236,9 +269,15 @@ copy_dirs(struct loader *l, const struct loader_conf *conf)
 	d->languages = (const char *const *)copy_strings(conf->languages, n);
 	d->voicemail = mem_strdup(conf->voicemail);
 	d->announcements = mem_strdup(conf->announcements);
+	d->music = mem_strdup(conf->music);
+	d->music_default = mem_strdup(conf->music_default);
+	d->music_shipped = mem_strdup(conf->music_shipped);
 	return d->prompts != NULL && d->languages != NULL &&
 	    (d->voicemail != NULL) == (conf->voicemail != NULL) &&
-	    (d->announcements != NULL) == (conf->announcements != NULL);
+	    (d->announcements != NULL) == (conf->announcements != NULL) &&
+	    (d->music != NULL) == (conf->music != NULL) &&
+	    (d->music_default != NULL) == (conf->music_default != NULL) &&
+	    (d->music_shipped != NULL) == (conf->music_shipped != NULL);
 }
 
 static void
@@ -248,6 +287,9 @@ loader_free(struct loader *l)
 	free_strings(l->dirs.languages);
 	free((void *)(uintptr_t)l->dirs.voicemail);
 	free((void *)(uintptr_t)l->dirs.announcements);
+	free((void *)(uintptr_t)l->dirs.music);
+	free((void *)(uintptr_t)l->dirs.music_default);
+	free((void *)(uintptr_t)l->dirs.music_shipped);
 	free(l);
 }
 

@@ -38,8 +38,13 @@ loaded(void *arg, const struct loader_result *r)
 		.type = EV_LOADED, .session = r->session, .number = r->play, .sound = r->sound
 	};
 	uint64_t one = 1;
-	int pushed = queue_push(&m->events, &ev);
+	int pushed;
 
+	if (r->music != NULL) {
+		ev.what = 1;
+		str_copy(ev.text, sizeof(ev.text), r->music);
+	}
+	pushed = queue_push(&m->events, &ev);
 	if (pushed < 0)
 		sound_unref(&ev.sound);
 	else if (pushed == 1 && write(m->events_fd, &one, sizeof(one)) == -1 && errno != EAGAIN)
@@ -150,6 +155,7 @@ start_workers(struct mediad *m)
 
 	m->workers = mem_must(n * sizeof(*m->workers));
 	for (m->nworkers = 0; m->nworkers < n; m->nworkers++) {
+		conf.number = m->nworkers;
 		if ((r = worker_start(&m->workers[m->nworkers], &conf)) < 0)
 			fatal("cannot start a worker thread: %s", strerror(-r));
 	}
@@ -170,10 +176,13 @@ start_loader(struct mediad *m)
 {
 	const struct conf_pairs *languages = &m->settings.sounds.languages;
 	const char **pairs = mem_must((2 * languages->n + 1) * sizeof(*pairs));
-	char voicemail[512], announcements[512];
+	char voicemail[512], announcements[512], music[512];
 	struct loader_conf conf = {
 		.languages = pairs,
 		.voicemail = storage(m, m->settings.voicemail.path, voicemail, sizeof(voicemail)),
+		.music = storage(m, m->settings.music.directory, music, sizeof(music)),
+		.music_default = m->settings.music.default_class,
+		.music_shipped = m->settings.music.shipped,
 		.announcements = storage(m, m->settings.sounds.announcements, announcements,
 		    sizeof(announcements)),
 		.dirs = (const char *const *)m->settings.sounds.directories.v,

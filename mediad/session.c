@@ -502,3 +502,47 @@ session_played(struct mediad *m, uint64_t id, uint32_t play)
 	}
 	return s != NULL;
 }
+
+static void
+tell_music(struct session *s)
+{
+	struct cmd cmd = { .type = CMD_MUSIC, .stream = s->stream };
+
+	str_copy(cmd.u.music, sizeof(cmd.u.music), s->rec.music);
+	worker_cmd(s->worker, &cmd);
+}
+
+int
+session_music(struct mediad *m, uint64_t id, bool on, const char *class, const char **reason)
+{
+	struct session *s = session_find(m, id);
+
+	*reason = unknown;
+	if (s == NULL)
+		return 500;
+	if (on && *class == '\0')
+		class = m->settings.music.default_class;
+	str_copy(s->rec.music, sizeof(s->rec.music), on ? class : "");
+	session_save(m, s);
+	tell_music(s);
+	return 0;
+}
+
+void
+session_music_again(struct session *s)
+{
+	if (s->rec.music[0] != '\0')
+		tell_music(s);
+}
+
+void
+session_music_loaded(struct mediad *m, const struct ev *ev)
+{
+	struct cmd cmd = { .type = CMD_MUSIC_SOUND };
+	struct worker *w = &m->workers[ev->session % m->nworkers];
+
+	cmd.u.song.sound = ev->sound;
+	cmd.u.song.index = ev->number;
+	str_copy(cmd.u.song.class, sizeof(cmd.u.song.class), ev->text);
+	worker_cmd(w, &cmd);
+}

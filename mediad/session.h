@@ -49,6 +49,7 @@ struct session_rec {
 	uint8_t			dtmf;	/* enum media_dtmf_way */
 	uint8_t			norder;	/* the codecs that may be used, best first; 0: all */
 	uint8_t			order[SDP_CODEC_SLOTS];
+	char			music[MUSIC_CLASS_MAX + 1];	/* class that it hears; "" none */
 };
 
 struct session {
@@ -92,6 +93,11 @@ int session_play_stop(struct mediad *m, uint64_t id, const char **reason);
  */
 bool session_close(struct mediad *m, uint64_t id, bool *closing);
 void session_removed(struct mediad *m, struct stream *stream);
+
+/* Music on hold in place of whom it is connected to; class "" the default one. */
+int session_music(struct mediad *m, uint64_t id, bool on, const char *class,
+    const char **reason);
+void session_music_loaded(struct mediad *m, const struct ev *ev);
 
 /* What came back from the loader and from the worker about playing. */
 void session_loaded(struct mediad *m, const struct loader_result *result);

@@ -24,6 +24,9 @@ void session_move(struct session *s, struct worker *to);
 /* The worker of a call's sessions, or of a room's. */
 struct worker *session_worker(struct mediad *m, uint64_t call);
 
+/* After another worker has taken it: music that it hears. */
+void session_music_again(struct session *s);
+
 void session_save(struct mediad *m, const struct session *s);
 
 #endif

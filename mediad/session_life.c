@@ -152,6 +152,7 @@ session_move(struct session *s, struct worker *to)
 	sem_destroy(&done);
 	s->worker = to;
 	give_to_worker(s);
+	session_music_again(s);
 }
 
 bool
@@ -267,6 +268,7 @@ set_going(struct mediad *m, struct session *s)
 		cmd.u.on = true;
 		worker_cmd(s->worker, &cmd);
 	}
+	session_music_again(s);
 	if (s->rec.play != 0) {
 		s->loading = true;
 		s->resume = true;

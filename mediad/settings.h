@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "common/conf/conf.h"
+#include "mediad/music.h"
 
 struct mediad_settings {
 	struct {
@@ -24,7 +25,8 @@ struct mediad_settings {
 	} sounds;
 	struct {
 		char	directory[256];
-		char	default_class[64];
+		char	default_class[MUSIC_CLASS_MAX + 1];
+		char	shipped[256];		/* "" none */
 	} music;
 	struct {
 		char	path[256];

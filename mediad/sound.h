@@ -55,6 +55,7 @@ struct loader_result {
 	uint64_t	 session;
 	uint32_t	 play;
 	struct sound	*sound;		/* the receiver's reference; NULL: failed */
+	const char	*music;		/* class, when music was asked for; play is the file's number */
 };
 
 /* Directories are searched in order, and copied. done is called on the loader's thread. */
@@ -64,6 +65,7 @@ struct loader_conf {
 	const char *const	*languages;	/* see sound_path.h; NULL: none */
 	const char		*voicemail;
 	const char		*announcements;
+	const char		*music, *music_default, *music_shipped;
 	size_t			 cache_bytes;
 	void			(*done)(void *arg, const struct loader_result *result);
 	void			*arg;
@@ -72,7 +74,8 @@ int loader_start(struct loader **out, const struct loader_conf *conf);
 void loader_stop(struct loader **loader);
 
 /*
- * Asks for a play list (sound_path.h). Returns 0, or -ENOBUFS: too
+ * Asks for a play list (sound_path.h), or by "music:CLASS" for file number `play` of a class, or
+ * the next one that can be played. Returns 0, or -ENOBUFS: too
  * many are waiting.
  */
 int loader_ask(struct loader *loader, uint64_t session, uint32_t play, const char *path);

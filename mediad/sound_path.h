@@ -19,6 +19,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #define SOUND_LIST_MAX	48
 #define SOUND_PATH_LEN	1024
@@ -30,6 +31,9 @@ struct sound_dirs {
 	const char *const	*languages;
 	const char		*voicemail;	/* NULL: none */
 	const char		*announcements;
+	const char		*music;		/* classes are its sub-directories; NULL: none */
+	const char		*music_default;
+	const char		*music_shipped;	/* for classes that have none; "" none */
 };
 
 /*
@@ -45,6 +49,13 @@ bool sound_list_next(const char **list, char *name, size_t size);
 
 /* A recording's file, which is not worth keeping in memory. */
 bool sound_path_private(const char *name);
+
+/*
+ * sound_music.c: file number index (modulo their number) of a class of music, or of the default one
+ * in its place, into full (SOUND_PATH_LEN bytes). Returns how many files there are; 0: none.
+ */
+size_t sound_music_find(const struct sound_dirs *dirs, const char *class, uint32_t index,
+    char *full);
 
 /*
  * The file of a sound that is no tone into full (SOUND_PATH_LEN bytes), and its status. Never one

@@ -29,6 +29,7 @@
 
 struct worker;
 struct room;
+struct music;
 
 /* What io_attach() is given as tag. */
 enum stream_port {
@@ -128,6 +129,7 @@ struct stream {
 	uint8_t			 room_flags;	/* enum media_room_flags */
 	uint8_t			 odd;		/* packets in a row of another length than it wants */
 	uint16_t		 want_ms;	/* length that its far end asked for; 0: any */
+	struct music		*music;		/* heard in place of its peer; NULL none */
 	struct room		*room;		/* NULL: in none */
 	LIST_ENTRY(stream)	 member;	/* of the room */
 	LIST_ENTRY(stream)	 slice;		/* worker's lists */

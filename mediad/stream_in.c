@@ -145,7 +145,7 @@ relay(struct worker *w, struct stream *s, struct stream *d, unsigned kind, struc
 	bool event = kind == RX_EVENT || kind == RX_EVENT48;
 	uint8_t pt;
 
-	if (!d->may_send || d->play != 0 || (d->voice != NULL && d->voice->keys.n > 0))
+	if (!d->may_send || d->play != 0 || d->music != NULL || (d->voice != NULL && d->voice->keys.n > 0))
 		return false;
 	if (kind < SDP_CODEC_END && !length_fits(d, kind, r))
 		pt = SDP_PT_NONE;

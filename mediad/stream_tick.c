@@ -88,11 +88,13 @@ stream_tick_say(struct worker *w, struct stream *s, uint64_t now_us)
 		return true;
 	if (sound) {
 		voice_say(w, s, pcm, now_us);
+	} else if (s->music != NULL) {
+		music_say(w, s, now_us);
 	} else if (s->room != NULL) {
 		room_hear(s->room, s, pcm);
 		voice_say(w, s, pcm, now_us);
 	} else if (from != NULL && from->voice != NULL && from->voice->said) {
 		voice_say(w, s, from->voice->frame, now_us);
 	}
-	return s->play != 0 || s->frames || listened_to(s);
+	return s->play != 0 || s->music != NULL || s->frames || listened_to(s);
 }

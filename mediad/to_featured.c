@@ -166,7 +166,14 @@ to_featured_event(struct mediad *m, const struct ev *ev)
 			.bytes = ev->bytes };
 		record_ended(m, &recorded);
 		break;
+	case EV_MUSIC:
+		music_ask(m, (unsigned)ev->session, ev->text, ev->number);
+		break;
 	case EV_LOADED:
+		if (ev->what == 1) {
+			session_music_loaded(m, ev);
+			break;
+		}
 		loaded = (struct loader_result){
 			.session = ev->session, .play = ev->number, .sound = ev->sound
 		};

@@ -171,6 +171,7 @@ take_out(struct worker *w, struct stream *s, void (*leave)(struct io *, struct i
 {
 	unlink_peer(s);
 	room_leave(s);
+	music_listen(w, s, NULL);
 	untick(s);
 	leave(w->io, s->rtp);
 	if (s->rtcp != NULL)
@@ -277,6 +278,12 @@ run_cmd(struct worker *w, const struct cmd *cmd, uint64_t now_us)
 	case CMD_PLAY_STOP:
 		end_play(w, s, MEDIA_PLAYED_STOPPED);
 		break;
+	case CMD_MUSIC:
+		music_listen(w, s, cmd->u.music[0] == '\0' ? NULL : cmd->u.music);
+		break;
+	case CMD_MUSIC_SOUND:
+		music_loaded(w, cmd->u.song.class, cmd->u.song.sound, cmd->u.song.index);
+		break;
 	case CMD_TAP:
 		if (!stream_tap(s, cmd->u.tap.tap, cmd->u.tap.record, cmd->u.tap.swap,
 		        cmd->u.tap.far_only))
@@ -323,6 +330,7 @@ tick(struct worker *w, uint64_t now_us)
 
 	if (late_us > TICK_LATE_US)
 		w->late++;
+	w->ticks++;
 	LIST_FOREACH(s, &w->ticking, ticking)
 		stream_tick_hear(w, s, now_us);
 	LIST_FOREACH(room, &w->rooms, next)
@@ -415,6 +423,8 @@ worker_start(struct worker *w, const struct worker_conf *conf)
 	w->rand = (uint32_t)clock_mono_us();
 	LIST_INIT(&w->ticking);
 	LIST_INIT(&w->rooms);
+	LIST_INIT(&w->music);
+	w->number = conf->number;
 	for (size_t i = 0; i < WORKER_SLICES; i++)
 		LIST_INIT(&w->slices[i]);
 	if ((r = io_new(&w->io, on_packet, w)) < 0)
@@ -440,6 +450,7 @@ worker_stop(struct worker *w)
 	worker_cmd(w, &cmd);
 	worker_wake(w);
 	pthread_join(w->thread, NULL);
+	music_free_all(w);
 	while ((room = LIST_FIRST(&w->rooms)) != NULL) {
 		LIST_REMOVE(room, next);
 		mem_free(&room);

@@ -15,6 +15,7 @@
 
 #include "common/base/ckpt.h"
 #include "mediad/queue.h"
+#include "mediad/music.h"
 #include "mediad/room.h"
 #include "mediad/stream.h"
 
@@ -32,6 +33,8 @@ enum cmd_type {
 	CMD_KEY,		/* its far end pressed a key by SIP INFO */
 	CMD_PLAY,
 	CMD_PLAY_STOP,
+	CMD_MUSIC,		/* hears a class of music; "" no more */
+	CMD_MUSIC_SOUND,	/* stream NULL: the loader's answer to EV_MUSIC */
 	CMD_TAP,		/* its packets go to a recording, too */
 	CMD_UNTAP,		/* ends in EV_UNTAPPED, or done is posted */
 	CMD_STATS,
@@ -62,6 +65,12 @@ struct cmd {
 			uint16_t	 loops;
 			bool		 resume;	/* go on at st.play_at */
 		} play;
+		char		 music[MUSIC_CLASS_MAX + 1];
+		struct {
+			char		 class[MUSIC_CLASS_MAX + 1];
+			struct sound	*sound;	/* reference handed over; NULL: none */
+			uint32_t	 index;
+		} song;
 		struct {
 			struct tap	*tap;
 			uint64_t	 record;
@@ -82,6 +91,7 @@ enum ev_type {
 	EV_STATS,
 	EV_REMOVED,
 	EV_LOADED,		/* from the loader */
+	EV_MUSIC,		/* a player wants file `number` of class text; session: the worker */
 	EV_UNTAPPED,		/* session: the recording's id */
 	EV_RECORDED,		/* from the recorder; session: the recording's id; number: ms */
 };
@@ -95,6 +105,7 @@ struct ev {
 	uint8_t		 what;		/* digit; enum media_played_outcome */
 	struct sound	*sound;		/* EV_LOADED */
 	uint64_t	 bytes;		/* EV_RECORDED */
+	char		 text[MUSIC_CLASS_MAX + 1];	/* EV_MUSIC, EV_LOADED of music */
 	struct stream_stats stats;
 };
 
@@ -117,6 +128,7 @@ struct worker_conf {
 	/* Main thread: a worker has work; call worker_wake() when the turn of the loop ends. */
 	void		(*work)(void *arg);
 	void		*work_arg;
+	unsigned	 number;	/* of the worker */
 	uint32_t	 silent_ms;	/* when to tell of a far end that stopped; 0 never */
 };
 
@@ -132,6 +144,9 @@ struct worker {
 	struct stream_list	 slices[WORKER_SLICES];
 	struct stream_list	 ticking;
 	struct room_list	 rooms;
+	struct music_list	 music;
+	unsigned		 number;	/* of the worker */
+	uint64_t		 ticks;
 	uint64_t		 nstreams;
 	unsigned		 slice;
 	uint64_t		 slice_due_us;

@@ -24,6 +24,9 @@ dialled(const struct call *call)
 static void
 lie_down(struct core *core, struct call *call, const struct leg *caller)
 {
+	const struct extension *e = settings_extension(core->settings, call->r.parker);
+
+	session_music(core, leg_find(core, caller->r.id), e != NULL ? e->music_on_hold : "");
 	call->r.u.park.phase = PARK_PARKED;
 	call->r.parked_ms = core->real_ms;
 	call_set_state(core, call, CALL_HOLD);
@@ -105,6 +108,8 @@ park_timer(struct core *core, struct call *call, enum call_timer kind)
 		return;
 	}
 	park_take(core, call, 0);
+	if (call_caller(core, call) != NULL)
+		session_music(core, call_caller(core, call), NULL);
 	call_set_state(core, call, CALL_TRANSFERRING);
 	call_app_done(core, call, OUTCOME_NOANSWER, 480, 19);
 }

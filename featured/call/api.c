@@ -157,3 +157,27 @@ core_call_record(struct core *core, const uint8_t uuid[UUID_LEN], enum core_reco
 	}
 	return 400;
 }
+
+uint16_t
+core_call_hold(struct core *core, const uint8_t uuid[UUID_LEN], bool on, const char **reason)
+{
+	struct call *call = call_find(core, uuid);
+
+	*reason = "no such call";
+	if (call == NULL || call->r.ending)
+		return 404;
+	*reason = "hold is switched off";
+	if (!core->settings->features.call_hold)
+		return 403;
+	*reason = on ? "the call is not connected" : "the call is not on hold";
+	if ((call->r.state != CALL_CONNECTED && call->r.state != CALL_HOLD) || call->r.slot != 0 ||
+	    (!on && !call->r.held))
+		return 409;
+	if (call->r.held == on)
+		return 0;
+	trace_add(core, call, "api", on ? "hold" : "resume", "%s", "");
+	call->r.held = on;
+	call_dirty(core, call);
+	call_check_hold(core, call);
+	return 0;
+}

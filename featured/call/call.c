@@ -291,6 +291,33 @@ call_answered(struct core *core, struct call *call, uint64_t at_ms)
 	recording_auto(core, call);
 }
 
+static bool
+holds(const struct leg *leg)
+{
+	return leg->r.state == LEG_UP &&
+	    (leg->r.direction == MEDIA_SENDONLY || leg->r.direction == MEDIA_INACTIVE);
+}
+
+/* Whoever is connected to one that holds hears music of that one's class. */
+static void
+hold_music(struct core *core, struct call *call)
+{
+	const struct extension *e;
+	struct leg *leg, *peer;
+
+	TAILQ_FOREACH(leg, &call->legs, next)
+	{
+		peer = leg->r.peer != 0 ? leg_find(core, leg->r.peer) : NULL;
+		if (peer == NULL)
+			continue;
+		e = settings_extension(core->settings, peer->r.user);
+		session_music(core, leg,
+		    !holds(peer) && !call->r.held ? NULL
+		        : e != NULL               ? e->music_on_hold
+		                                  : "");
+	}
+}
+
 void
 call_check_hold(struct core *core, struct call *call)
 {
@@ -300,12 +327,13 @@ call_check_hold(struct core *core, struct call *call)
 	if ((call->r.state != CALL_CONNECTED && call->r.state != CALL_HOLD) || call->r.slot != 0)
 		return;
 	TAILQ_FOREACH(leg, &call->legs, next)
-	if (leg->r.state == LEG_UP &&
-	    (leg->r.direction == MEDIA_SENDONLY || leg->r.direction == MEDIA_INACTIVE))
+	if (holds(leg))
 		hold = true;
+	hold = hold || call->r.held;
 	if (hold != (call->r.state == CALL_HOLD))
 		trace_add(core, call, "sip", hold ? "hold" : "resume", "%s", "");
 	call_set_state(core, call, hold ? CALL_HOLD : CALL_CONNECTED);
+	hold_music(core, call);
 }
 
 /*

@@ -50,6 +50,7 @@ void
 consult_start(struct core *core, struct leg *by, bool blind)
 {
 	struct leg *other = join_partner(core, by);
+	const struct extension *e = settings_extension(core->settings, by->r.user);
 	struct call *call = by->call;
 
 	if (other == NULL)
@@ -62,6 +63,7 @@ consult_start(struct core *core, struct leg *by, bool blind)
 	call_set_state(core, call, CALL_TRANSFERRING);
 	session_part(core, by);
 	session_part(core, other);
+	session_music(core, other, e != NULL ? e->music_on_hold : "");
 	session_play(core, by, PROMPT_NUMBER, 1);
 	call_timer(core, call, TIMER_APP,
 	    2 * (uint64_t)core->settings->dialplan.digit_timeout_s * 1000);

@@ -148,6 +148,9 @@ void core_parked(const struct core *core, void (*cb)(void *arg, const struct msg
 bool core_parked_in(const struct core *core, uint32_t slot, struct msg_parked_item *item);
 /* Another number each time that a slot was taken or left: for who shows slots as lamps. */
 uint32_t core_park_changes(const struct core *core);
+/* Nobody in the call hears another, but music; and back. Returns as above. */
+uint16_t core_call_hold(struct core *core, const uint8_t uuid[UUID_LEN], bool on,
+    const char **reason);
 enum core_record { CORE_RECORD_START, CORE_RECORD_STOP, CORE_RECORD_PAUSE, CORE_RECORD_RESUME };
 /* Recording of the call, wanted by the API. Returns as above. */
 uint16_t core_call_record(struct core *core, const uint8_t uuid[UUID_LEN], enum core_record what,

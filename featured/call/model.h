@@ -112,6 +112,8 @@ struct leg_rec {
 	char far[57]; /* "IP:PORT" that its SIP messages go to or came from, "" unknown */
 	uint8_t room_flags;
 	uint64_t room; /* that its session is in, 0 none */
+	uint8_t music;         /* hears music on hold */
+	char music_class[33];  /* "" the default */
 };
 
 /* What leg_dial needs; kept until the leg is answered, so that it can be dialled again. */
@@ -251,6 +253,7 @@ struct call_rec {
 	/* since version 3: recording.h */
 	uint64_t record;    /* mediad's number of the recording, 0 none */
 	char recording[97]; /* path of the last one, for the call's record */
+	uint8_t held;       /* by the API: nobody hears another */
 };
 _Static_assert(sizeof(union app_state) == 64, "what follows u would move");
 
@@ -334,6 +337,7 @@ struct leg {
 	uint64_t session_room;
 	bool session_echo;
 	uint32_t session_play;
+	bool session_music;
 	uint8_t session_negotiated;
 	bool refer;        /* a REFER of its far end waits for its end */
 	uint32_t refer_serial;

@@ -28,6 +28,7 @@ resync_up(struct core *core, uint8_t role)
 			leg->owed = 0;
 			leg->session_named = false;
 			leg->session_play = 0;
+			leg->session_music = false;
 			leg->session_room = 0;
 			leg->session_peer = 0;
 			leg->session_echo = false;
@@ -218,6 +219,7 @@ resync_session(struct core *core, const struct msg_sync_session *m)
 		    &(struct msg_media_close){ .session = m->session });
 	leg->session_named = true;
 	leg->session_play = m->play;
+	leg->session_music = m->music != 0;
 	leg->session_room = m->room;
 	leg->session_peer = m->peer;
 	leg->session_echo = m->echo != 0;

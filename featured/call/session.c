@@ -194,6 +194,8 @@ session_join(struct core *core, struct leg *a, struct leg *b)
 {
 	/* A ring-back tone would go on over the other's voice. */
 	session_play_stop(core, a);
+	session_music(core, a, NULL);
+	session_music(core, b, NULL);
 	a->r.peer = b->r.id;
 	b->r.peer = a->r.id;
 	a->r.room = b->r.room = 0; /* media_connect takes them out */
@@ -267,6 +269,25 @@ session_play_stop(struct core *core, struct leg *leg)
 	leg->r.play = 0;
 	leg_dirty(core, leg);
 	TELL(core, leg, media_play_stop);
+}
+
+void
+session_music(struct core *core, struct leg *leg, const char *class)
+{
+	struct msg_media_music m = { .session = leg->r.id, .on = class != NULL };
+
+	if (!core->settings->features.music_on_hold)
+		class = NULL;
+	m.on = class != NULL;
+	if (m.on == leg->r.music && (class == NULL || strcmp(class, leg->r.music_class) == 0))
+		return;
+	leg->r.music = m.on;
+	str_copy(leg->r.music_class, sizeof(leg->r.music_class), class != NULL ? class : "");
+	leg_dirty(core, leg);
+	if (leg->r.session != SESSION_LIVE)
+		return;
+	str_copy(m.class, sizeof(m.class), leg->r.music_class);
+	core_to_mediad(core, leg, MSG_media_music, &m);
 }
 
 void
@@ -441,8 +462,16 @@ session_replay(struct core *core, struct call *call)
 			TELL(core, leg, media_play_stop);
 		if (leg->session_room != 0 && leg->r.room == 0 && leg->r.peer == 0)
 			TELL(core, leg, media_leave);
+		if (leg->session_music && !leg->r.music)
+			TELL(core, leg, media_music, .on = 0);
+		if (leg->r.music) {
+			struct msg_media_music mm = { .session = leg->r.id, .on = 1 };
+
+			str_copy(mm.class, sizeof(mm.class), leg->r.music_class);
+			core_to_mediad(core, leg, MSG_media_music, &mm);
+		}
 		leg->session_peer = leg->session_room = 0;
-		leg->session_echo = false;
+		leg->session_echo = leg->session_music = false;
 		if (leg->r.room != 0)
 			say_room(core, leg);
 		if (leg->r.echo)

@@ -30,6 +30,9 @@ void session_echo(struct core *core, struct leg *leg);
 /* loops 0: for ever. Returns the play's number. */
 uint32_t session_play(struct core *core, struct leg *leg, const char *path, uint16_t loops);
 void session_play_stop(struct core *core, struct leg *leg);
+/* Music on hold of that class ("" the default one) in place of whom it is connected to; NULL: no
+ * more. Ends when the session is joined to another. */
+void session_music(struct core *core, struct leg *leg, const char *class);
 void session_close(struct core *core, struct leg *leg);
 
 void session_drop_copy(struct leg *leg);

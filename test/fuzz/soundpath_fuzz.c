@@ -2,7 +2,7 @@
 /*
  * Play lists of any content: no file outside of the sound directories is ever found.
  *
- * links: mediad/sound_path.c common/base/str.c
+ * links: mediad/sound_path.c mediad/sound_music.c common/base/str.c
  */
 #include <stdint.h>
 #include <stdlib.h>

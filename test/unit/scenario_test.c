@@ -135,7 +135,7 @@ default_settings(struct run *run)
 	s->dialplan.ring_time_s = 60;
 	s->dialplan.digit_timeout_s = 4;
 	s->features.call_transfer = s->features.call_parking = true;
-	s->features.call_recording = s->features.call_hold = s->features.music_on_hold = true;
+	s->features.call_recording = s->features.call_hold = true;
 	s->parking.range_start = 70;
 	s->parking.range_end = 71;
 	s->parking.timeout_s = 120;
@@ -509,7 +509,11 @@ api_line(struct run *run, const char *text)
 		r = core_call_park(run->core, run->last_call.b, from, &slot, &reason);
 		if (slot != (uint32_t)atoi(to))
 			complain(run, "another slot", to);
-	} else if (sscanf(text, "record %64s %15s", to, status) == 2)
+	} else if (sscanf(text, "hold %15s", status) == 1)
+		r = core_call_hold(run->core, run->last_call.b, true, &reason);
+	else if (sscanf(text, "resume %15s", status) == 1)
+		r = core_call_hold(run->core, run->last_call.b, false, &reason);
+	else if (sscanf(text, "record %64s %15s", to, status) == 2)
 		r = core_call_record(run->core, run->last_call.b,
 		    strcmp(to, "start") == 0       ? CORE_RECORD_START
 		        : strcmp(to, "stop") == 0  ? CORE_RECORD_STOP
@@ -749,6 +753,10 @@ set_line(struct run *run, const char *word, char *rest)
 		list(run, &run->settings.dialplan.blacklist, rest, 0);
 	} else if (strcmp(word, "name") == 0) {
 		str_copy(extension_of(run, a)->name, sizeof(run->extensions[0].name), b);
+	} else if (strcmp(word, "music") == 0) {
+		run->settings.features.music_on_hold = true;
+		str_copy(extension_of(run, a)->music_on_hold,
+		    sizeof(run->extensions[0].music_on_hold), b);
 	} else if (strcmp(word, "auto_record") == 0) {
 		run->settings.recording.auto_record = strcmp(a, "yes") == 0;
 	} else if (strcmp(word, "impossible") == 0) {

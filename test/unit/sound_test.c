@@ -4,7 +4,7 @@
  * thread.
  */
 /*
- * links: mediad/g711.c mediad/sound.c mediad/sound_path.c mediad/loader.c common/base/str.c common/base/log.c
+ * links: mediad/g711.c mediad/sound.c mediad/sound_path.c mediad/sound_music.c mediad/loader.c common/base/str.c common/base/log.c
  * common/base/mem.c common/base/clock.c common/base/buf.c
  */
 /* libs: sndfile */
