@@ -6,6 +6,7 @@
  * links: common/ipc/msg.c common/ipc/wire.c common/ipc/peer.c common/ipc/pending.c
  * common/ipc/endpoint.c common/base/buf.c common/base/str.c common/base/log.c common/base/mem.c
  * common/base/clock.c common/base/id.c common/base/addr.c mediad/rtp.c mediad/rtcp.c
+ * mediad/g711.c
  * libs: libsystemd
  */
 #include <arpa/inet.h>
@@ -30,6 +31,7 @@
 #include "common/base/clock.h"
 #include "common/base/str.h"
 #include "common/ipc/peer.h"
+#include "mediad/g711.h"
 #include "mediad/rtcp.h"
 #include "mediad/rtp.h"
 #include "test/unit/free_ports.h"
@@ -1246,6 +1248,139 @@ message_recorded(void **state)
 	phone_close(&b);
 }
 
+#define ROOM 99
+
+/* What a phone has heard of late: the level of the last packet of mu-law. */
+static int
+level(struct phone *p)
+{
+	uint8_t store[2048];
+	struct rtp r;
+	int v = 0;
+
+	for (;;) {
+		ssize_t n = recv(p->rtp, store, sizeof(store), MSG_DONTWAIT);
+
+		if (n <= 0 || !rtp_parse(&r, store, (size_t)n))
+			break;
+		if (r.pt == PCMU && r.len > 0)
+			v = g711_ulaw_decode(r.payload[r.len / 2]);
+	}
+	return v;
+}
+
+static bool
+near(int v, int want)
+{
+	return abs(v - want) < 100 + abs(want) / 10;
+}
+
+/* Three phones say levels until each hears what it should, or much time is over. */
+static void
+room_hears(struct phone *p, const int *says, const int *hears)
+{
+	uint64_t until = clock_mono_ms() + WAIT_MS, due = clock_mono_ms();
+	int got[3] = { 0 };
+	unsigned right = 0;
+
+	for (; right < 10; due += 20) {
+		bool all = true;
+
+		for (unsigned i = 0; i < 3; i++)
+			say(&p[i], PCMU, g711_ulaw_encode((int16_t)says[i]));
+		while (clock_mono_ms() < due)
+			turn(1);
+		for (unsigned i = 0; i < 3; i++) {
+			got[i] = level(&p[i]);
+			all = all && near(got[i], hears[i]);
+		}
+		right += all;	/* in between something may come too late, on a busy machine */
+		if (clock_mono_ms() > until)
+			fail_msg("heard %d %d %d instead of %d %d %d", got[0], got[1], got[2], hears[0],
+			    hears[1], hears[2]);
+	}
+}
+
+static void
+rooms_mix(void **state)
+{
+	static const int says[] = { 1000, 2000, 4000 };
+	struct phone p[3];
+	struct seen *s;
+	unsigned at;
+
+	(void)state;
+	for (unsigned i = 0; i < 3; i++)
+		phone_open(&p[i], i + 1);
+	call_up(&p[0], &p[1], "0 101", "0 101");
+	at = fx.nseen;
+	offer_from(3, 78, &p[2], "0 101", "");
+	SEND(media_make_answer, .session = 3);
+	take_port(&p[2], expect(MSG_media_sdp, &at)->sdp);
+	for (uint64_t i = 1; i <= 3; i++)
+		SEND(media_join, .session = i, .room = ROOM, .flags = i == 3 ? MEDIA_ROOM_TONE : 0);
+	room_hears(p, says, (const int[]){ 6000, 5000, 3000 });
+	/* One is muted, and unmuted. */
+	SEND(media_join, .session = 2, .room = ROOM, .flags = MEDIA_ROOM_MUTE);
+	room_hears(p, says, (const int[]){ 4000, 5000, 1000 });
+	SEND(media_join, .session = 2, .room = ROOM);
+	room_hears(p, says, (const int[]){ 6000, 5000, 3000 });
+	/* mediad dies: they are in the room still. */
+	at = fx.nseen;
+	kill_mediad(SIGKILL);
+	start_mediad();
+	for (unsigned i = 0; i < 3; i++) {
+		s = expect(MSG_sync_session, &at);
+		assert_int_equal(s->body.sync_session.room, ROOM);
+	}
+	room_hears(p, says, (const int[]){ 6000, 5000, 3000 });
+	/* Two go on alone; the third hears nobody. */
+	SEND(media_connect, .a = 1, .b = 2);
+	room_hears(p, says, (const int[]){ 2000, 1000, 0 });
+	SEND(media_leave, .session = 3);
+	for (unsigned i = 0; i < 3; i++)
+		phone_close(&p[i]);
+}
+
+/* One wants packets of 40 ms, the other of 20, and each gets them, whatever comes. */
+static void
+lengths_are_kept(void **state)
+{
+	struct phone a, b;
+	uint8_t store[2048];
+	uint64_t due = clock_mono_ms();
+	unsigned at = fx.nseen, n = 0;
+	uint32_t ts = 0;
+	struct rtp r;
+
+	(void)state;
+	phone_open(&a, 1);
+	phone_open(&b, 2);
+	offer_from(1, 77, &a, "0 101", "a=ptime:40\r\n");
+	SEND(media_make_offer, .session = 2, .call = 77, .like = 1);
+	take_port(&b, expect(MSG_media_sdp, &at)->sdp);
+	assert_non_null(strstr(fx.seen[at - 1].sdp, "a=ptime:40\r\n"));
+	answer_from(2, &b, "0 101", "a=ptime:20\r\n");
+	SEND(media_connect, .a = 1, .b = 2);
+	SEND(media_make_answer, .session = 1, .like = 2);
+	take_port(&a, expect(MSG_media_sdp, &at)->sdp);
+	for (unsigned i = 0; n < 20 && i < 500; i++, due += 20) {
+		say(&b, PCMU, 0x20);	/* as long as it likes itself */
+		while (clock_mono_ms() < due)
+			turn(1);
+		while (hear(a.rtp, &r, store, 0)) {
+			if (r.len != 320)
+				continue;	/* the first ones pass as they are */
+			if (n++ > 0)
+				assert_int_equal(r.ts - ts, 320);
+			ts = r.ts;
+		}
+	}
+	assert_int_equal(n, 20);
+	phone_close(&a);
+	phone_close(&b);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -1265,6 +1400,8 @@ main(int argc, char **argv)
 		cmocka_unit_test_setup_teardown(call_recorded, setup, teardown),
 		cmocka_unit_test_setup_teardown(message_recorded, setup, teardown),
 		cmocka_unit_test_setup_teardown(garbage_does_no_harm, setup, teardown),
+		cmocka_unit_test_setup_teardown(rooms_mix, setup, teardown),
+		cmocka_unit_test_setup_teardown(lengths_are_kept, setup, teardown),
 		cmocka_unit_test_setup_teardown(ipv6_works, setup, teardown),
 	};
 
