@@ -57,6 +57,7 @@ void from_sipd_policy(struct featured *f);
 /* from_sipd.c: what the core asks of the world, answered by reg/. */
 struct core_env from_sipd_env(struct featured *f);
 struct watch_env from_sipd_watch_env(struct featured *f);
+void from_sipd_mailbox(struct featured *f); /* message waiting, once watch is there */
 struct texts_env from_sipd_texts_env(struct featured *f);
 
 /* voicefiles.c: files of messages that nobody needs any more; each second. */

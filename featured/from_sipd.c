@@ -163,10 +163,39 @@ from_sipd_texts_env(struct featured *f)
 	};
 }
 
+static bool
+mailbox_of(void *arg, const char *user, struct watch_mailbox *out)
+{
+	const struct featured *f = arg;
+	struct mailbox_counts n;
+
+	if (!f->settings.features.voicemail || settings_extension(&f->settings, user) == NULL)
+		return false;
+	mailbox_count(f->mailbox, user, &n);
+	*out = (struct watch_mailbox){ n.fresh, n.old, n.fresh_urgent, n.old_urgent };
+	return true;
+}
+
+static void
+on_mailbox(void *arg, const char *user)
+{
+	struct featured *f = arg;
+
+	watch_mailbox_changed(f->watch, user, clock_real_ms());
+	watch_flush(f->watch, clock_real_ms());
+}
+
+void
+from_sipd_mailbox(struct featured *f)
+{
+	mailbox_watch(f->mailbox, on_mailbox, f);
+}
+
 struct watch_env
 from_sipd_watch_env(struct featured *f)
 {
 	return (struct watch_env){
+		.mailbox = mailbox_of,
 		.auth = f->auth, .bindings = f->bindings, .users = f->users, .texts = f->texts, .send = send_to_sipd, .arg = f
 	};
 }

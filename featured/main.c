@@ -224,6 +224,7 @@ open_parts(struct featured *f)
 	must(watch_new(&f->watch, f->d.state_dir, s, &watch_env, clock_real_ms()),
 	    "prepare presence");
 	registrar_watch(f->registrar, on_registered, f);
+	from_sipd_mailbox(f);
 	must(turn_init(f), "make timers");
 	must(core_new(&f->core, f->d.own_dir, s, &env, clock_mono_ms(), clock_real_ms()),
 	    "open the calls' checkpoint");
@@ -270,6 +271,7 @@ close_parts(struct featured *f)
 {
 	ipc_server_free(&f->server);
 	core_free(&f->core);
+	mailbox_watch(f->mailbox, NULL, NULL);
 	watch_free(&f->watch);
 	keep_close(&f->keep);
 	texts_close(&f->texts);

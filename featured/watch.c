@@ -269,10 +269,17 @@ on_lamp(void *arg, const char *user)
 	    clock_real_ms());
 }
 
+bool
+watch_is_watched(const struct watch *w, enum watch_event event, const char *user)
+{
+	return find(w, watch_topic_id(event, user)) != NULL;
+}
+
 void
-watch_mailbox_changed(struct watch *w, const char *user)
+watch_mailbox_changed(struct watch *w, const char *user, uint64_t now_ms)
 {
 	touch(w, WATCH_SUMMARY, user);
+	watch_notice(w, user, 0, now_ms);
 }
 
 static void

@@ -53,7 +53,7 @@ void watch_sync_end(struct watch *w);
 
 /* What changed. */
 void watch_registered(struct watch *w, const char *user, bool registered, uint64_t now_ms);
-void watch_mailbox_changed(struct watch *w, const char *user);
+void watch_mailbox_changed(struct watch *w, const char *user, uint64_t now_ms);
 
 /* Once a second. */
 void watch_tick(struct watch *w, uint64_t now_ms);

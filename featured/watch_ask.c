@@ -9,7 +9,8 @@
 #include "common/base/str.h"
 #include "featured/watch_impl.h"
 
-#define NOT_SAID UINT32_MAX
+#define NOT_SAID    UINT32_MAX
+#define JUST_NOW_MS 100 /* a binding that is no older was made by this REGISTER */
 
 /* One request while it is worked on. */
 struct work {
@@ -256,21 +257,29 @@ notice(struct watch *w, const struct binding *b, const char *user, const struct 
 }
 
 void
-watch_registered(struct watch *w, const char *user, bool registered, uint64_t now_ms)
+watch_notice(struct watch *w, const char *user, uint64_t since_ms, uint64_t now_ms)
 {
 	const struct binding *found[16];
 	struct watch_mailbox box;
 	size_t n;
 
+	if (w->env.mailbox == NULL || !w->env.mailbox(w->env.arg, user, &box))
+		return;
+	n = bindings_lookup(w->env.bindings, user, now_ms, found, 16);
+	if (n == 1 && watch_is_watched(w, WATCH_SUMMARY, user))
+		return;
+	for (size_t i = 0; i < n; i++)
+		if (found[i]->updated_ms >= since_ms)
+			notice(w, found[i], user, &box);
+}
+
+void
+watch_registered(struct watch *w, const char *user, bool registered, uint64_t now_ms)
+{
 	presence_registered(w->presence, user, registered, now_ms);
 	if (!registered)
 		return;
 	if (w->env.texts != NULL)
 		texts_registered(w->env.texts, user);
-	if (w->env.mailbox == NULL || !w->env.mailbox(w->env.arg, user, &box))
-		return;
-	n = bindings_lookup(w->env.bindings, user, now_ms, found, 16);
-	for (size_t i = 0; i < n; i++)
-		if (found[i]->updated_ms == now_ms || found[i]->updated_ms + 100 > now_ms)
-			notice(w, found[i], user, &box);
+	watch_notice(w, user, now_ms - JUST_NOW_MS, now_ms);
 }

@@ -44,6 +44,12 @@ enum watch_event watch_event_of(const char *name);
 uint64_t watch_topic_id(enum watch_event event, const char *user);
 bool watch_exists(const struct watch *w, enum watch_event event, const char *user);
 void watch_topic(struct watch *w, const struct msg_sync_topic *m, uint64_t now_ms);
+bool watch_is_watched(const struct watch *w, enum watch_event event, const char *user);
+/*
+ * Message waiting, not asked for, to the user's phones that have registered since (Unix ms; 0: all).
+ * One that has asked for it is told by its subscription: a user's only phone is not told twice.
+ */
+void watch_notice(struct watch *w, const char *user, uint64_t since_ms, uint64_t now_ms);
 void watch_idle(struct watch *w, uint64_t id);
 
 #endif
