@@ -25,6 +25,7 @@
 #include "common/base/mem.h"
 #include "common/ipc/msg.h"
 #include "featured/call/core.h"
+#include "featured/reg/userstate.h"
 #include "featured/settings.h"
 
 #define LEGS_MAX 64
@@ -68,7 +69,10 @@ struct game {
 	bool failed;
 	char dir[48];
 	struct settings settings;
-	struct extension extensions[2];
+	struct extension extensions[4];
+	struct ring_group groups[2];
+	struct paging_group page;
+	struct userstates *users;
 	size_t contacts;
 	struct core *core;
 	uint64_t mono_ms;
@@ -522,6 +526,7 @@ featured_starts(struct game *g)
 		perror("core_new");
 		exit(1);
 	}
+	core_set_users(g->core, g->users);
 	core_begin(g->core, g->mono_ms, REAL + g->mono_ms);
 	core_cdr_again(g->core);
 	core_end(g->core);
@@ -786,9 +791,10 @@ new_invite(struct game *g)
 	leg->caller = leg->offer_due = true;
 	leg->to = "1002";
 	if (!g->patient && chance(g, 3) == 0) {
-		static const char *const to[] = { "**1002", "*8", "70", "71", "700", "1002" };
+		static const char *const to[] = { "**1002", "*8", "70", "71", "700", "1002", "1003",
+			"1004", "6001", "6002", "6900", "*721003", "*79", "*801002", "*66" };
 
-		leg->to = to[chance(g, 6)];
+		leg->to = to[chance(g, 15)];
 		if (chance(g, 6) == 0)
 			leg->replaces = g->legs[chance(g, LEGS_MAX)].id;
 		g->moved = true;
@@ -946,6 +952,48 @@ come_to_rest(struct game *g)
 	check_nothing_left(g);
 }
 
+/* 1003 rings with 1004, and forwards when busy; 1004 forwards all calls; groups of each kind. */
+static void
+forwards(struct game *g)
+{
+	static char *members[] = { (char *)"1002", (char *)"1003", (char *)"1001" };
+	static char *list[] = { (char *)"1004:10" };
+
+	str_copy(g->extensions[2].number, sizeof(g->extensions[2].number), "1003");
+	str_copy(g->extensions[3].number, sizeof(g->extensions[3].number), "1004");
+	g->extensions[2].find_me = (struct conf_strs){ .v = list, .n = 1 };
+	g->extensions[2].find_me_strategy = (int)chance(g, 2);
+	g->groups[0] = (struct ring_group){ .number = "6001",
+		.strategy = (int)chance(g, 4),
+		.ring_time_s = 20,
+		.members = { .v = members, .n = 3 },
+		.overflow = "1004" };
+	g->groups[1] = (struct ring_group){ .number = "6002",
+		.strategy = GROUP_ALL,
+		.ring_time_s = 20,
+		.members = { .v = members, .n = 2 } };
+	g->page = (struct paging_group){ .number = "6900", .members = { .v = members, .n = 3 } };
+	g->settings.ring_groups.v = g->groups;
+	g->settings.ring_groups.n = 2;
+	g->settings.paging_groups.v = &g->page;
+	g->settings.paging_groups.n = 1;
+}
+
+static void
+users(struct game *g)
+{
+	struct user_state s = { .number = "1003" };
+
+	if (userstates_open(&g->users, g->dir, g->dir) != 0)
+		exit(1);
+	str_copy(s.forward[USER_FORWARD_BUSY], sizeof(s.forward[0]), "1002");
+	userstates_set(g->users, &s, REAL);
+	memset(&s, 0, sizeof(s));
+	str_copy(s.number, sizeof(s.number), "1004");
+	str_copy(s.forward[USER_FORWARD_ALL], sizeof(s.forward[0]), "1003");
+	userstates_set(g->users, &s, REAL);
+}
+
 static bool
 game(unsigned seed, bool log)
 {
@@ -965,7 +1013,8 @@ game(unsigned seed, bool log)
 	str_copy(g->extensions[0].number, sizeof(g->extensions[0].number), "1001");
 	str_copy(g->extensions[1].number, sizeof(g->extensions[1].number), "1002");
 	g->settings.extensions.v = g->extensions;
-	g->settings.extensions.n = 2;
+	g->settings.extensions.n = 4;
+	forwards(g);
 	g->settings.dialplan.ring_time_s = 60;
 	g->settings.features.call_transfer = true;
 	g->settings.features.call_parking = true;
@@ -982,6 +1031,7 @@ game(unsigned seed, bool log)
 	str_copy(g->dir, sizeof(g->dir), "/tmp/callsim.XXXXXX");
 	if (mkdtemp(g->dir) == NULL)
 		exit(1);
+	users(g);
 	featured_starts(g);
 	reconnect(g);
 	settle(g);
@@ -989,6 +1039,7 @@ game(unsigned seed, bool log)
 	play(g);
 	come_to_rest(g);
 	core_free(&g->core);
+	userstates_close(&g->users);
 	lose(&g->to_sipd);
 	lose(&g->from_sipd);
 	lose(&g->to_mediad);
