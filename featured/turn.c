@@ -43,15 +43,17 @@ arm(struct featured *f)
 static void
 send_item(struct featured *f, const struct out_item *item)
 {
+	struct ipc_peer *to;
+
 	switch (item->kind) {
 	case OUT_SIPD:
-		if (item->type == MSG_leg_forget)
-			ipc_send_lazily(peer_of(f, IPC_SIPD), item->type, item->body);
-		else
-			ipc_send(peer_of(f, IPC_SIPD), item->type, item->body);
-		break;
 	case OUT_MEDIAD:
-		ipc_send(peer_of(f, IPC_MEDIAD), item->type, item->body);
+		to = peer_of(f, item->kind == OUT_SIPD ? IPC_SIPD : IPC_MEDIAD);
+		/* Nobody waits for what only ends something. */
+		if (item->type == MSG_leg_forget || item->type == MSG_media_close)
+			ipc_send_lazily(to, item->type, item->body);
+		else
+			ipc_send(to, item->type, item->body);
 		break;
 	case OUT_CDR_INTENT:
 	case OUT_CDR_ANSWERED:

@@ -59,7 +59,7 @@ to_featured_gone(struct mediad *m, uint64_t session)
 			break;
 		}
 	}
-	ipc_send(featured(m), MSG_media_closed, &out);
+	ipc_send_lazily(featured(m), MSG_media_closed, &out);
 }
 
 static void
@@ -69,7 +69,7 @@ removed(struct mediad *m, const struct ev *ev)
 
 	to_featured_closed(out, ev->session, &ev->stats);
 	session_removed(m, ev->stream);
-	ipc_send(featured(m), MSG_media_closed, out);
+	ipc_send_lazily(featured(m), MSG_media_closed, out);
 }
 
 bool
