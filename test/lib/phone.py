@@ -22,10 +22,10 @@ ANSWERED_BY_ITSELF = ("BYE", "UPDATE", "INFO", "OPTIONS", "NOTIFY", "MESSAGE")
 
 
 class Phone(sip_lib.Phone):
-    def __init__(self, suite, user, tcp=False, tone=None, password=None, name=None, te=101):
-        """te: the payload type of its telephone-events, None: it has none."""
+    def __init__(self, suite, user, tcp=False, tone=None, password=None, name=None, te=101, ptime=None):
+        """te: the payload type of its telephone-events, None: it has none. ptime: that it asks for."""
         super().__init__(suite, tcp)
-        self.te = te
+        self.te, self.ptime = te, ptime
         self.user, self.tone, self.name = user, tone, name or "Phone " + user
         self.password = password if password is not None else suite.password(user)
         self.legs, self.cseq, self.reg_id = {}, 0, unique("r")
@@ -267,6 +267,8 @@ class Leg:
             self.direction, self.version = direction, self.version + 1
         te = self.rtp.te
         event = "" if te is None else "a=rtpmap:%d telephone-event/8000\r\na=fmtp:%d 0-16\r\n" % (te, te)
+        if self.phone.ptime:
+            event += "a=ptime:%d\r\n" % self.phone.ptime
         return ("v=0\r\no=- %d %d IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio %d RTP/AVP 0 8%s\r\n"
                 "a=rtpmap:0 PCMU/8000\r\na=rtpmap:8 PCMA/8000\r\n%sa=%s\r\n"
                 % (self.rtp.port, self.version, self.rtp.port, "" if te is None else " %d" % te, event, self.direction))

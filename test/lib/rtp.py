@@ -125,6 +125,8 @@ class Rtp:
         self.times = collections.deque(maxlen=4096)         # arrival, sequence number, SSRC, payload type
         self.packets, self.keys, self._key_ts, self._dtmf = 0, "", None, collections.deque()
         self.lose = None                                    # of a packet (payload type, payload): whether it gets lost on its way out
+        self.jitter = 0.0                                   # seconds that a packet is late on its way out, at most
+        self.pattern = None                                 # mu-law in place of the tone, once
         self._band = collections.deque()                    # frames of keys in band
         engine.add(self.sock, self._read, self._tick)
 
@@ -141,6 +143,7 @@ class Rtp:
         pt, seq, ts, ssrc = data[1] & 0x7F, *struct.unpack("!HII", data[2:12])
         payload = data[12 + 4 * (data[0] & 15):]
         self.packets += 1
+        self.last_len = len(payload)
         self.times.append((time.monotonic(), seq, ssrc, pt))
         if pt == self.te and len(payload) >= 4:
             if (ssrc, ts) != self._key_ts:
@@ -153,8 +156,16 @@ class Rtp:
     def _send(self, pt, payload, marker=False, ts=None):
         if self.far and not (self.lose and self.lose(pt, payload)):
             head = struct.pack("!BBHII", 0x80, pt | (0x80 if marker else 0), self.seq, self.ts if ts is None else ts, self.ssrc)
-            self.sock.sendto(head + payload, self.far)
+            if self.jitter:
+                threading.Timer(random.random() * self.jitter, self._late, (head + payload,)).start()
+            else:
+                self.sock.sendto(head + payload, self.far)
         self.seq = self.seq + 1 & 0xFFFF
+
+    def _late(self, packet):
+        with lock:
+            if self.sock.fileno() >= 0:
+                self.sock.sendto(packet, self.far)
 
     def _tick(self):
         if self._dtmf:
@@ -167,6 +178,9 @@ class Rtp:
             if step >= 7:                                   # the end is sent three times
                 self._dtmf.popleft()
                 self._pause = 3
+        elif self.pattern:
+            self._send(0, self.pattern[:FRAME])
+            self.pattern = self.pattern[FRAME:]
         elif self._band:
             self._send(0, self._band.popleft())
         elif self.sending and self.far:
