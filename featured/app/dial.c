@@ -63,6 +63,19 @@ intercom_start(struct core *core, struct call *call, const struct plan_step *ste
 		branch_give_up(core, call);
 }
 
+/*
+ * The caller is to hear that it rings. One that has had SDP of ours listens to us and makes no tone
+ * itself, whatever follows: it gets ours.
+ */
+static void
+ring_back(struct core *core, struct leg *caller, uint16_t status)
+{
+	if (!leg_is_up(caller) && !caller->r.early_sent)
+		leg_progress(core, caller, status == 183 ? 180 : status, false, NULL);
+	else if (caller->r.play == 0)
+		session_play(core, caller, RINGBACK, 0);
+}
+
 static void
 ringing(struct core *core, struct call *call, struct leg *leg, const struct leg_arg *arg)
 {
@@ -87,10 +100,7 @@ ringing(struct core *core, struct call *call, struct leg *leg, const struct leg_
 	 * silence. */
 	if (call->r.u.dial.early != 0)
 		return;
-	if (!leg_is_up(caller))
-		leg_progress(core, caller, arg->status == 183 ? 180 : arg->status, false, NULL);
-	else if (caller->r.play == 0)
-		session_play(core, caller, RINGBACK, 0);
+	ring_back(core, caller, arg->status);
 }
 
 static void
@@ -143,6 +153,16 @@ gone(struct core *core, struct call *call, const struct leg *leg, const struct l
 		return;
 	}
 	branch_failed(call, arg);
+	/* Whose early media the caller heard is gone; others ring on. */
+	if (call->r.u.dial.early == leg->r.id) {
+		struct leg *caller = call_caller(core, call);
+
+		call->r.u.dial.early = 0;
+		if (caller != NULL && branch_waiting(call)) {
+			session_part(core, caller);
+			ring_back(core, caller, 180);
+		}
+	}
 	if (arg->status >= 600 && call->r.app == APP_DIAL) /* RFC 3261 16.7: it speaks for all */
 		branch_cancel(core, call, leg, 16);
 	if (!branch_waiting(call) && !rounds_next(core, call) && !call->r.ending)
