@@ -45,6 +45,7 @@ app_by_id(uint8_t id)
 	case APP_ANNOUNCEMENT:
 		return &app_announcement;
 	case APP_STATUS:
+		return &app_status;
 	case APP_PAGE:
 		return &app_page;
 	}

@@ -116,6 +116,7 @@ void vm_forward_to_enter(struct core *core, struct call *call);
 void vm_forward_to_input(struct core *core, struct call *call, const char *digits);
 void vm_forward_how_enter(struct core *core, struct call *call);
 void vm_forward_how_input(struct core *core, struct call *call, const char *digits);
+void vm_comment_beep_input(struct core *core, struct call *call, const char *digits);
 void vm_comment_beep_said(struct core *core, struct call *call);
 void vm_comment_enter(struct core *core, struct call *call);
 void vm_comment_input(struct core *core, struct call *call, const char *digits);

@@ -371,6 +371,18 @@ vm_forward_how_input(struct core *core, struct call *call, const char *digits)
 	}
 }
 
+/* A key: no more words, only the beep. */
+void
+vm_comment_beep_input(struct core *core, struct call *call, const char *digits)
+{
+	struct say say;
+
+	(void)digits;
+	vm_say(core, call, &say);
+	say_prompt(&say, "beep");
+	vm_ask(core, call, &say, 0, false, 0);
+}
+
 void
 vm_comment_beep_said(struct core *core, struct call *call)
 {

@@ -134,6 +134,18 @@ intro_enter(struct core *core, struct call *call)
 		break;
 	}
 	say_prompt(&say, "beep");
+	vm_ask(core, call, &say, 1, false, 1);
+}
+
+/* A key: no more words, only the beep. */
+static void
+intro_input(struct core *core, struct call *call, const char *digits)
+{
+	struct say say;
+
+	(void)digits;
+	vm_say(core, call, &say);
+	say_prompt(&say, "beep");
 	vm_ask(core, call, &say, 0, false, 0);
 }
 
@@ -343,6 +355,8 @@ const struct vm_state_def vm_options_states[VM_STATES - VM_OPTIONS] = {
 	    .input = temporary_input },
 	AT(VM_GREETING_INTRO) = { .name = "greeting-intro",
 	    .enter = intro_enter,
+	    .input = intro_input,
+	    .timeout = intro_said,
 	    .said = intro_said },
 	AT(VM_GREETING_RECORD) = { .name = "greeting-record",
 	    .enter = record_enter,

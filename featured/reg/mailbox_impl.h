@@ -36,6 +36,8 @@ struct box {
 	UT_hash_handle hh;
 	TAILQ_ENTRY(box) next_told;
 	bool telling;
+	bool was_told; /* of these counts */
+	struct mailbox_counts counts;
 	struct entry_list items;
 	struct pin_rec pin;
 	uint32_t pin_slot; /* CKPT_NONE: none */

@@ -46,11 +46,17 @@ run(void *arg)
 void
 mailbox_tell(struct mailbox *mb)
 {
+	struct mailbox_counts now;
 	struct box *box;
 
 	while ((box = TAILQ_FIRST(&mb->told)) != NULL) {
 		TAILQ_REMOVE(&mb->told, box, next_told);
 		box->telling = false;
+		mailbox_count(mb, box->user, &now);
+		if (box->was_told && memcmp(&now, &box->counts, sizeof(now)) == 0)
+			continue;
+		box->was_told = true;
+		box->counts = now;
 		if (mb->watcher != NULL)
 			mb->watcher(mb->watcher_arg, box->user);
 	}

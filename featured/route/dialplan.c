@@ -197,6 +197,10 @@ route_feature(const struct route_ask *ask, const char *feature, const char *rest
 	} else if (strcmp(feature, "announcement") == 0 && s->features.voicemail &&
 	    settings_extension(s, ask->from) != NULL) {
 		plan_add(plan, APP_ANNOUNCEMENT, "");
+	} else if (strcmp(feature, "status") == 0 && settings_extension(s, rest) != NULL) {
+		plan_add(plan, APP_STATUS, rest);
+	} else if (strcmp(feature, "status") == 0) {
+		unknown(plan);
 	} else if (strcmp(feature, "intercom") == 0) {
 		if (settings_extension(s, rest) == NULL) {
 			unknown(plan);
