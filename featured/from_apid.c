@@ -73,6 +73,7 @@ status_get(struct asked *a)
 	m.active_calls = s.active_calls;
 	m.total_calls = s.total_calls;
 	m.parked_calls = s.parked_calls;
+	m.active_recordings = s.recordings;
 	ipc_reply(a->peer, a->id, MSG_status, &m);
 }
 
@@ -296,6 +297,7 @@ own_figures(struct asked *a)
 	figure(a, "calls_answered_total", true, s.answered_calls);
 	figure(a, "calls_failed_total", true, s.failed_calls);
 	figure(a, "calls_shed_total", true, s.shed_calls);
+	figure(a, "calls_recorded", false, s.recordings);
 	figure(a, "calls_parked", false, s.parked_calls);
 	figure(a, "legs_active", false, s.legs);
 	figure(a, "leg_events_impossible_total", true, s.impossible_events);

@@ -212,4 +212,5 @@ core_stats(const struct core *core, struct core_stats *out)
 	out->active_calls = core->live;
 	out->legs = HASH_COUNT(core->legs);
 	core_parked(core, count_one, &out->parked_calls);
+	out->recordings = recording_count(core);
 }

@@ -447,6 +447,17 @@ recording_again(struct core *core)
 	}
 }
 
+uint32_t
+recording_count(const struct core *core)
+{
+	const struct recording *r;
+	uint32_t n = 0;
+
+	for (r = core->recordings; r != NULL; r = r->hh.next)
+		n += r->r.phase <= RECORDING_ON;
+	return n;
+}
+
 /* ---- reconciliation ---- */
 
 void

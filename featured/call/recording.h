@@ -61,6 +61,8 @@ void recording_leave(struct core *core, struct leg *leg);
 /* The parties of old go on in call, with leg; call has no recording of its own. */
 void recording_follow(struct core *core, struct call *old, struct call *call, struct leg *leg);
 
+uint32_t recording_count(const struct core *core); /* that go on */
+
 /* Of mediad and of the spool. */
 void recording_got(struct core *core, const struct msg_media_recorded *m);
 void recording_sync(struct core *core, const struct msg_sync_record *m);
