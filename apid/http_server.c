@@ -30,6 +30,8 @@ request_free(struct request *req)
 {
 	buf_free(&req->body);
 	buf_free(&req->out);
+	if (req->file_len > 0)
+		close(req->file);	/* nobody was there to get it */
 	buf_free(&req->text);
 	json_decref(req->list);
 	gauges_free(&req->gauges);
@@ -121,11 +123,15 @@ send_answer(struct request *req)
 	struct MHD_Response *response;
 	enum MHD_Result r;
 
-	response = MHD_create_response_from_buffer(req->out.len, req->out.data,
-	    MHD_RESPMEM_MUST_FREE);
+	if (req->file_len > 0)
+		response = MHD_create_response_from_fd64(req->file_len, req->file);
+	else
+		response = MHD_create_response_from_buffer(req->out.len, req->out.data,
+		    MHD_RESPMEM_MUST_FREE);
 	if (response == NULL)
 		return MHD_NO;
-	req->out = (struct buf){ .max = ANSWER_MAX };	/* the response's now */
+	req->out = (struct buf){ .max = ANSWER_MAX };	/* the response's now, as is file */
+	req->file_len = 0;
 	if (req->content_type != NULL)
 		MHD_add_response_header(response, "Content-Type", req->content_type);
 	MHD_add_response_header(response, "Cache-Control", "no-store");

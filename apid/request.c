@@ -101,6 +101,16 @@ request_empty(struct request *req, unsigned status)
 	http_answer(req);
 }
 
+void
+request_file(struct request *req, unsigned status, const char *content_type, int fd, uint64_t len)
+{
+	req->status = status;
+	req->content_type = content_type;
+	req->file = fd;
+	req->file_len = len;
+	http_answer(req);
+}
+
 bool
 request_query(struct request *req, const char *const *names)
 {

@@ -76,6 +76,8 @@ struct request {
 	unsigned		 status;
 	const char		*content_type;
 	struct buf		 out;
+	int			 file;		/* in place of out, when file_len is not 0; ours */
+	uint64_t		 file_len;
 	struct request_header	 header[REQUEST_HEADERS];
 	size_t			 nheaders;
 };
@@ -96,6 +98,9 @@ void request_success(struct request *req);
 /* Bytes, copied. content_type is static text. */
 void request_bytes(struct request *req, unsigned status, const char *content_type, const void *p,
     size_t n);
+/* A file, len octets of it; fd is taken over. */
+void request_file(struct request *req, unsigned status, const char *content_type, int fd,
+    uint64_t len);
 /* No body. */
 void request_empty(struct request *req, unsigned status);
 

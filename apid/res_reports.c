@@ -23,8 +23,8 @@
 	"call_id, from_extension, to_extension, " MS("start_time") ", " MS("answer_time") ", " MS( \
 	    "end_time") ", disposition, duration, billsec, recording_file, hangup_cause, user_agent"
 
-static void
-query(struct request *req, const char *sql, const char *const *params, size_t n, report_cb *cb)
+void
+stored_query(struct request *req, const char *sql, const char *const *params, size_t n, report_cb *cb)
 {
 	if (report_query(req->apid->report, sql, params, n, cb, req) < 0)
 		request_error(req, 503,
@@ -33,8 +33,8 @@ query(struct request *req, const char *sql, const char *const *params, size_t n,
 }
 
 /* True: there are rows to read. Else the request has been answered. */
-static bool
-usable(struct request *req, enum report_end end)
+bool
+stored_usable(struct request *req, enum report_end end)
 {
 	switch (end) {
 	case REPORT_OK:
@@ -84,7 +84,7 @@ on_cdr(void *arg, enum report_end end, const struct report_rows *rows)
 	struct request *req = arg;
 	json_t *list;
 
-	if (!usable(req, end))
+	if (!stored_usable(req, end))
 		return;
 	list = json_array();
 	for (size_t i = 0; i < report_nrows(rows); i++)
@@ -116,14 +116,14 @@ res_cdr(struct request *req)
 	}
 	str_format(limit_text, sizeof(limit_text), "%lld", (long long)n);
 	if (date == NULL) {
-		query(req,
+		stored_query(req,
 		    "select " CDR_COLUMNS " from report.cdr order by start_time desc limit $1::int",
 		    params, 1, on_cdr);
 		return;
 	}
 	str_format(from_text, sizeof(from_text), "%llu", (unsigned long long)from / 1000);
 	str_format(to_text, sizeof(to_text), "%llu", (unsigned long long)to / 1000);
-	query(req,
+	stored_query(req,
 	    "select " CDR_COLUMNS
 	    " from report.cdr where start_time >= to_timestamp($2::bigint) and start_time < "
 	    "to_timestamp($3::bigint) order by start_time desc limit $1::int",
@@ -143,7 +143,7 @@ on_statistics(void *arg, enum report_end end, const struct report_rows *rows)
 	struct request *req = arg;
 	int64_t total, answered, duration, billsec;
 
-	if (!usable(req, end))
+	if (!stored_usable(req, end))
 		return;
 	total = report_int(rows, 0, 0);
 	answered = report_int(rows, 0, 1);
@@ -176,7 +176,7 @@ res_statistics(struct request *req)
 	}
 	str_format(from_text, sizeof(from_text), "%llu", (unsigned long long)from / 1000);
 	str_format(to_text, sizeof(to_text), "%llu", (unsigned long long)to / 1000);
-	query(req,
+	stored_query(req,
 	    "select count(*), count(*) filter (where disposition = 'answered'), "
 	    "coalesce(sum(duration), 0)::bigint, "
 	    "coalesce(sum(billsec), 0)::bigint from report.cdr where start_time >= "
@@ -193,7 +193,7 @@ on_stored_call(void *arg, enum report_end end, const struct report_rows *rows)
 	struct request *req = arg;
 	json_t *doc;
 
-	if (!usable(req, end))
+	if (!stored_usable(req, end))
 		return;
 	if (report_nrows(rows) == 0) {
 		request_error(req, 404, "no such call");
@@ -214,7 +214,7 @@ by_id(struct request *req, const char *sql, report_cb *cb)
 	const char *params[] = { id };
 
 	uuid_print(&req->call, id);
-	query(req, sql, params, 1, cb);
+	stored_query(req, sql, params, 1, cb);
 }
 
 void
@@ -251,7 +251,7 @@ on_stored_trace(void *arg, enum report_end end, const struct report_rows *rows)
 	const char *text;
 	json_t *lines;
 
-	if (!usable(req, end))
+	if (!stored_usable(req, end))
 		return;
 	if (report_nrows(rows) == 0) {
 		request_error(req, 404, "no such call");

@@ -42,6 +42,9 @@ void from_apid(struct api_context *api, struct ipc_peer *peer, const struct ipc_
 /* from_apid_transfer.c: false: the message is none of those. */
 bool from_apid_transfer(struct api_context *api, struct ipc_peer *peer, const struct ipc_msg *msg);
 
+/* from_apid_record.c: the same. */
+bool from_apid_record(struct api_context *api, struct ipc_peer *peer, const struct ipc_msg *msg);
+
 /* from_apid_user.c: the same. */
 bool from_apid_user(struct api_context *api, struct ipc_peer *peer, const struct ipc_msg *msg);
 

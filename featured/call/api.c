@@ -168,7 +168,7 @@ core_call_hold(struct core *core, const uint8_t uuid[UUID_LEN], bool on, const c
 		return 404;
 	*reason = "hold is switched off";
 	if (!core->settings->features.call_hold)
-		return 403;
+		return 409;
 	*reason = on ? "the call is not connected" : "the call is not on hold";
 	if ((call->r.state != CALL_CONNECTED && call->r.state != CALL_HOLD) || call->r.slot != 0 ||
 	    (!on && !call->r.held))

@@ -179,7 +179,7 @@ recording_start(struct core *core, struct call *call, const char *by, const char
 
 	if (!core->settings->features.call_recording) {
 		*reason = "recording is switched off";
-		return 403;
+		return 409;
 	}
 	if (r != NULL)
 		return 0;
