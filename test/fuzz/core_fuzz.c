@@ -21,6 +21,7 @@
 #include "common/base/log.h"
 #include "common/ipc/msg.h"
 #include "featured/call/core.h"
+#include "featured/reg/userstate.h"
 #include "featured/settings.h"
 
 #define STEPS_MAX 200
@@ -35,6 +36,9 @@ struct fuzz {
 	struct core *core;
 	struct settings settings;
 	struct extension extensions[2];
+	struct ring_group group;
+	struct paging_group page;
+	struct userstates *users;
 	char dir[40];
 	uint64_t mono_ms;
 	uint64_t ids[IDS_MAX]; /* of legs that either side has named */
@@ -49,7 +53,8 @@ static const uint16_t media_types[] = { MSG_media_sdp, MSG_media_failed, MSG_med
 	MSG_media_played, MSG_media_dtmf, MSG_media_silent, MSG_media_closed, MSG_sync_begin,
 	MSG_sync_session, MSG_sync_end };
 
-static const char *const numbers[] = { "*43", "70", "700", "**1002", "*8", "1002" };
+static const char *const numbers[] = { "*43", "70", "700", "**1002", "*8", "1002", "6001", "6900",
+	"*721002", "*801002", "*66" };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -193,6 +198,9 @@ start(struct fuzz *f)
 
 	if (core_new(&f->core, f->dir, &f->settings, &env, f->mono_ms, f->mono_ms) != 0)
 		abort();
+	if (userstates_open(&f->users, f->dir, f->dir) != 0)
+		abort();
+	core_set_users(f->core, f->users);
 }
 
 static void
@@ -205,6 +213,7 @@ step(struct fuzz *f, struct input *in)
 
 	if (what == 255) {
 		core_free(&f->core);
+		userstates_close(&f->users);
 		start(f);
 		return;
 	}
@@ -237,6 +246,7 @@ step(struct fuzz *f, struct input *in)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+	static char *members[] = { (char *)"1001", (char *)"1002" };
 	struct fuzz *f = calloc(1, sizeof(*f));
 	struct input in = { .p = data, .n = size };
 	char command[64];
@@ -245,6 +255,11 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	f->mono_ms = 1000;
 	f->settings.extensions.v = f->extensions;
 	f->settings.extensions.n = 2;
+	f->group = (struct ring_group){ .number = "6001", .strategy = GROUP_LEAST_RECENT,
+		.ring_time_s = 20, .members = { .v = members, .n = 2 }, .overflow = "1002" };
+	f->page = (struct paging_group){ .number = "6900", .members = { .v = members, .n = 2 } };
+	f->settings.ring_groups = (struct conf_items){ .v = &f->group, .n = 1 };
+	f->settings.paging_groups = (struct conf_items){ .v = &f->page, .n = 1 };
 	str_copy(f->extensions[0].number, sizeof(f->extensions[0].number), "1001");
 	str_copy(f->extensions[1].number, sizeof(f->extensions[1].number), "1002");
 	f->settings.dialplan.ring_time_s = 60;
@@ -274,8 +289,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (int i = 0; i < STEPS_MAX && in.n > 0; i++)
 		step(f, &in);
 	core_free(&f->core);
+	userstates_close(&f->users);
 	for (const char *const *name =
-	         (const char *const[]){ "calls", "legs", "dials", "counts", NULL };
+	         (const char *const[]){ "calls", "legs", "dials", "counts", "users",
+	             "recents", NULL };
 	     *name != NULL; name++) {
 		snprintf(command, sizeof(command), "%s/%s.ckpt", f->dir, *name);
 		unlink(command);
