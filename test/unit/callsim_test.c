@@ -65,6 +65,7 @@ struct game {
 	unsigned seed;
 	uint32_t random;
 	bool patient; /* phones ring, answer and stay */
+	bool mover;   /* they answer, stay a while, and transfer */
 	bool log;
 	bool failed;
 	char dir[48];
@@ -682,7 +683,7 @@ kill_someone(struct game *g)
 static void
 callee_does(struct game *g, struct sip_leg *leg)
 {
-	unsigned what = chance(g, g->patient ? 2 : 8);
+	unsigned what = chance(g, g->patient ? 2 : g->mover ? 4 : 8);
 
 	if (what == 0 && leg->state == SIP_LEG_DIALING) {
 		leg->state = SIP_LEG_RINGING;
@@ -701,6 +702,36 @@ callee_does(struct game *g, struct sip_leg *leg)
 	}
 }
 
+static void
+settle(struct game *g)
+{
+	bool moved = true;
+
+	while (moved) {
+		moved = false;
+		for (unsigned i = 0; i < 4; i++)
+			while (deliver(g, i))
+				moved = true;
+	}
+}
+
+static void
+all_answer(struct game *g)
+{
+	/* Twice: who answers the API has another one rung. */
+	for (size_t i = 0; i < 2 * LEGS_MAX; i++) {
+		struct sip_leg *leg = &g->legs[i % LEGS_MAX];
+
+		if (leg->state == SIP_LEG_DIALING || leg->state == SIP_LEG_RINGING) {
+			leg->state = SIP_LEG_UP;
+			leg->answer_due = true;
+			tell_answered(g, leg);
+			settle(g);
+		}
+	}
+	settle(g);
+}
+
 /* The user of a leg that is up presses the transfer key, or keys a code. */
 static void
 transfers(struct game *g, struct sip_leg *leg)
@@ -710,6 +741,14 @@ transfers(struct game *g, struct sip_leg *leg)
 	const char *code = keys[chance(g, 5)];
 	const struct sip_leg *other = &g->legs[chance(g, LEGS_MAX)];
 
+	/* Mostly in a call that stands. */
+	if (chance(g, 4) != 0) {
+		reconnect(g);
+		settle(g);
+		all_answer(g);
+		if (leg->state != SIP_LEG_UP)
+			return;
+	}
 	g->moved = g->ended = true;
 	if (chance(g, 2) == 0) {
 		for (; *code != '\0'; code++)
@@ -735,7 +774,7 @@ phone_does(struct game *g)
 		leg = &g->legs[i];
 	switch (leg->state) {
 	case SIP_LEG_OFFERED:
-		if (!g->patient && chance(g, 6) == 0) {
+		if (!g->patient && chance(g, g->mover ? 30 : 6) == 0) {
 			g->ended = true;
 			sip_gone(g, leg, 487, LEG_END_REMOTE);
 		}
@@ -746,7 +785,7 @@ phone_does(struct game *g)
 			callee_does(g, leg);
 		break;
 	case SIP_LEG_UP:
-		if (!g->patient && chance(g, 8) == 0) {
+		if (!g->patient && chance(g, g->mover ? 40 : 8) == 0) {
 			g->ended = true;
 			sip_gone(g, leg, 200, LEG_END_REMOTE);
 		} else if (!g->patient && chance(g, 3) == 0) {
@@ -811,19 +850,6 @@ pass_time(struct game *g, uint64_t ms)
 	core_timers(g->core);
 	core_end(g->core);
 	flush(g);
-}
-
-static void
-settle(struct game *g)
-{
-	bool moved = true;
-
-	while (moved) {
-		moved = false;
-		for (unsigned i = 0; i < 4; i++)
-			while (deliver(g, i))
-				moved = true;
-	}
 }
 
 /* Nobody sits in a call alone. */
@@ -893,7 +919,7 @@ check_nothing_left(struct game *g)
 static void
 play(struct game *g)
 {
-	for (unsigned step = 0; step < STEPS; step++) {
+	for (unsigned step = 0; step < (g->mover ? 3 * STEPS : STEPS); step++) {
 		unsigned what = chance(g, 20);
 
 		if (what == 0 && g->invites < (g->patient ? 3 : 5))
@@ -920,18 +946,7 @@ play(struct game *g)
 static void
 come_to_rest(struct game *g)
 {
-	/* Twice: who answers the API has another one rung. */
-	for (size_t i = 0; i < 2 * LEGS_MAX; i++) {
-		struct sip_leg *leg = &g->legs[i % LEGS_MAX];
-
-		if (leg->state == SIP_LEG_DIALING || leg->state == SIP_LEG_RINGING) {
-			leg->state = SIP_LEG_UP;
-			leg->answer_due = true;
-			tell_answered(g, leg);
-			settle(g);
-		}
-	}
-	settle(g);
+	all_answer(g);
 	check_pairs(g);
 	if (g->patient && g->contacts == 1)
 		check_stands(g);
@@ -1005,6 +1020,7 @@ game(unsigned seed, bool log)
 	g->log = log;
 	g->mono_ms = 1000;
 	g->patient = chance(g, 2) == 0;
+	g->mover = !g->patient && chance(g, 2) == 0;
 	g->contacts = chance(g, 3) == 0 ? 2 : 1;
 	STAILQ_INIT(&g->to_sipd);
 	STAILQ_INIT(&g->from_sipd);
