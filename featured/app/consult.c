@@ -19,7 +19,9 @@ consult_leg_event(struct core *core, struct call *call, struct leg *leg, enum ca
 {
 	if (event == CALL_LEG_FAILED)
 		leg_hangup(core, leg, 88);
-	if (event == CALL_LEG_FAILED || event == CALL_LEG_GONE)
+	if ((event == CALL_LEG_FAILED || event == CALL_LEG_GONE) && consult_is_three(call))
+		consult_left(core, call, leg);
+	else if (event == CALL_LEG_FAILED || event == CALL_LEG_GONE)
 		call_end(core, call, 480, arg->q850 != 0 ? arg->q850 : 16, CDR_SIDE_CALLEE, NULL);
 }
 

@@ -519,6 +519,10 @@ call_leg_event(struct core *core, struct leg *leg, enum call_leg_event event,
 
 	if (call->r.ending)
 		return;
+	if (caller && event == CALL_LEG_GONE && consult_is_three(call)) {
+		consult_left(core, call, leg);
+		return;
+	}
 	if (caller && event == CALL_LEG_GONE && consult_complete(core, call))
 		return;
 	if (caller && event == CALL_LEG_GONE)

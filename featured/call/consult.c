@@ -148,6 +148,54 @@ consult_back(struct core *core, struct leg *leg)
 }
 
 bool
+consult_is_three(const struct call *call)
+{
+	return call->r.app == APP_CONSULT && call->r.u.consult.phase == CONSULT_THREE;
+}
+
+void
+consult_three(struct core *core, struct leg *leg)
+{
+	struct call *call = leg->call, *waiting = waiting_call(core, call);
+	struct leg *far = join_partner(core, leg), *stays;
+
+	stays = waiting != NULL ? leg_in(core, waiting, waiting->r.u.consult.other) : NULL;
+	if (far == NULL || stays == NULL || !leg_is_up(stays))
+		return;
+	not_any_more(core, call);
+	join_take(core, waiting, leg, true);
+	join_take(core, waiting, far, true);
+	waiting->r.u.consult.phase = CONSULT_THREE;
+	waiting->r.u.consult.third = far->r.id;
+	call_set_state(core, waiting, CALL_CONNECTED);
+	trace_add(core, waiting, "app", "three", "%s, %s, %s", leg->r.user, stays->r.user,
+	    far->r.user);
+	join_room(core, waiting);
+	join_over(core, call, waiting, "joined");
+}
+
+void
+consult_left(struct core *core, struct call *call, const struct leg *gone)
+{
+	const uint64_t ids[] = { call->r.u.consult.by, call->r.u.consult.other,
+		call->r.u.consult.third };
+	struct leg *left[2], *leg;
+	size_t n = 0;
+
+	for (size_t i = 0; i < 3; i++) {
+		leg = leg_in(core, call, ids[i]);
+		if (leg != NULL && leg != gone && leg_is_up(leg) && n < 2)
+			left[n++] = leg;
+	}
+	if (n < 2)
+		call_end(core, call, 480, 16, CDR_SIDE_SYSTEM, NULL);
+	else if (left[1]->r.id == call->r.caller)
+		join_bridge(core, call, left[1], left[0]);
+	else
+		join_bridge(core, call, left[0], left[1]);
+}
+
+bool
 consult_complete(struct core *core, struct call *call)
 {
 	struct call *waiting = waiting_call(core, call);

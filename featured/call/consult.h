@@ -22,6 +22,13 @@ void consult_resume(struct core *core, struct call *call);
 /* The caller of a consultation goes back to who waits. */
 void consult_back(struct core *core, struct leg *leg);
 
+/* The caller of a consultation brings both parties together with itself. */
+void consult_three(struct core *core, struct leg *leg);
+/* Is this such a call of three? */
+bool consult_is_three(const struct call *call);
+/* From call.c and app consult: one of the three has hung up; two are left. */
+void consult_left(struct core *core, struct call *call, const struct leg *gone);
+
 /* Is the call a consultation? */
 bool consult_is(const struct call *call);
 /* From call.c. The consultation's caller has hung up: true if that completed the transfer. */

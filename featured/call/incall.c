@@ -53,6 +53,13 @@ attended(struct core *core, struct leg *leg)
 }
 
 static bool
+may_three(const struct core *core, const struct leg *leg)
+{
+	return core->settings->features.call_transfer && consult_is(leg->call) &&
+	    leg->r.id == leg->call->r.caller;
+}
+
+static bool
 may_record(const struct core *core, const struct leg *leg)
 {
 	(void)leg;
@@ -88,6 +95,7 @@ record_pause(struct core *core, struct leg *leg)
 static const struct code codes[] = {
 	{ "transfer_blind", may_transfer, blind },
 	{ "transfer_attended", may_consult, attended },
+	{ "three_way", may_three, consult_three },
 	{ "record", may_record, record },
 	{ "record_pause", may_pause, record_pause },
 };

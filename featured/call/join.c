@@ -75,9 +75,26 @@ join_bridge(struct core *core, struct call *call, struct leg *caller, struct leg
 	call_switch(core, call, APP_BRIDGE);
 	call->r.caller = caller->r.id;
 	call->r.callee = callee->r.id;
+	call->r.held = 0;
 	call_answered(core, call, 0);
 	bridge_up(core, call, caller, callee);
 	call_check_hold(core, call);
+}
+
+void
+join_room(struct core *core, struct call *call)
+{
+	const uint64_t ids[] = { call->r.u.consult.by, call->r.u.consult.other,
+		call->r.u.consult.third };
+	struct leg *leg;
+
+	for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++) {
+		leg = leg_find(core, ids[i]);
+		if (leg == NULL || leg->call != call)
+			continue;
+		session_part(core, leg);
+		session_room(core, leg, call->r.key, 0);
+	}
 }
 
 void
@@ -159,6 +176,9 @@ join_again(struct core *core, struct call *call)
 			next = TAILQ_NEXT(leg, next);
 			if (leg->r.id == came || leg->r.id == call->r.callee ||
 			    leg->r.id == call->r.caller ||
+			    (call->r.app == APP_CONSULT && ends &&
+			        (leg->r.id == call->r.u.consult.by ||
+			            leg->r.id == call->r.u.consult.third)) ||
 			    (app_dials(call->r.app) && ends && leg->r.id != old->r.caller))
 				join_take(core, call, leg, ends);
 		}
@@ -167,6 +187,8 @@ join_again(struct core *core, struct call *call)
 	}
 	caller = leg_find(core, call->r.caller);
 	callee = leg_find(core, call->r.callee);
+	if (call->r.app == APP_CONSULT && call->r.u.consult.phase == CONSULT_THREE)
+		join_room(core, call);
 	if (call->r.app == APP_BRIDGE && caller != NULL && callee != NULL &&
 	    caller->call == call && callee->call == call)
 		bridge_up(core, call, caller, callee);

@@ -23,6 +23,9 @@ void join_take(struct core *core, struct call *call, struct leg *leg, bool ends)
  */
 void join_bridge(struct core *core, struct call *call, struct leg *caller, struct leg *callee);
 
+/* The three of app consult (call_rec.u.consult) hear each other. */
+void join_room(struct core *core, struct call *call);
+
 /* The parties of old went on in call. how: "transferred", "picked up", "retrieved"; it stands in the
  * record. */
 void join_over(struct core *core, struct call *old, const struct call *call, const char *how);

@@ -211,6 +211,7 @@ session_part(struct core *core, struct leg *leg)
 	struct leg *peer = leg->r.peer != 0 ? leg_find(core, leg->r.peer) : NULL;
 
 	session_play_stop(core, leg);
+	session_music(core, leg, NULL);
 	if (leg->r.echo) {
 		leg->r.echo = 0;
 		leg_dirty(core, leg);

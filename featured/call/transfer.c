@@ -58,7 +58,7 @@ plan_refused(const struct core *core, const struct plan *plan)
 	return 0;
 }
 
-/* Where the plan would give up, user is rung. */
+/* Where the plan would give up, user is rung. A parked call goes to user's mailbox after that. */
 static void
 add_recall(const struct core *core, struct plan *plan, const char *user)
 {
@@ -73,6 +73,12 @@ add_recall(const struct core *core, struct plan *plan, const char *user)
 		for (int o = OUTCOME_BUSY; o < OUTCOMES; o++)
 			if (plan->steps[i].next[o] == PLAN_END)
 				plan->steps[i].next[o] = n;
+	if (plan->steps[0].app != APP_PARK ||
+	    !dialplan_has_mailbox(core->settings, settings_extension(core->settings, user)) ||
+	    plan_add(plan, APP_LEAVE, user) == NULL)
+		return;
+	for (int o = OUTCOME_BUSY; o < OUTCOMES; o++)
+		plan->steps[n].next[o] = n + 1;
 }
 
 /* The one who stays is the caller of whatever comes now. */
@@ -83,6 +89,7 @@ becomes_caller(struct core *core, struct call *call, struct leg *stays, const st
 
 	call->r.caller = stays->r.id;
 	call->r.callee = 0;
+	call->r.held = 0;
 	str_copy(call->r.parker, sizeof(call->r.parker), by->r.user);
 	str_copy(call->r.shown_from, sizeof(call->r.shown_from), stays->r.user);
 	str_copy(call->r.shown_name, sizeof(call->r.shown_name),
@@ -106,6 +113,7 @@ transfer_retarget(struct core *core, struct call *call, struct leg *stays, struc
 		.patterns = &core->patterns,
 		.bucket = &core->bucket,
 	};
+	struct buf text = BUF_INIT(1024);
 	uint16_t status;
 	char why[96], called[65];
 
@@ -116,6 +124,9 @@ transfer_retarget(struct core *core, struct call *call, struct leg *stays, struc
 	if (status != 0)
 		return status;
 	add_recall(core, &plan, by->r.user);
+	plan_print(&plan, &text);
+	trace_add(core, call, "route", "plan", "%s", text.data != NULL ? text.data : "");
+	buf_free(&text);
 	call_switch(core, call, APP_NONE);
 	session_part(core, by);
 	session_part(core, stays);
