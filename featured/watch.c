@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <string.h>
 
-#include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
 #include "common/base/str.h"
@@ -164,6 +163,7 @@ watch_flush(struct watch *w, uint64_t now_ms)
 {
 	struct topic *t;
 
+	w->now_ms = now_ms;
 	while ((t = STAILQ_FIRST(&w->dirty)) != NULL) {
 		STAILQ_REMOVE_HEAD(&w->dirty, next);
 		t->dirty = false;
@@ -266,7 +266,7 @@ on_lamp(void *arg, const char *user)
 
 	touch(w, WATCH_DIALOG, user);
 	presence_calls(w->presence, user, (unsigned)lamps_dialogs(w->lamps, user, one, 1),
-	    clock_real_ms());
+	    w->now_ms);
 }
 
 bool
@@ -287,7 +287,7 @@ on_user_state(void *arg, const struct user_state *state)
 {
 	struct watch *w = arg;
 
-	presence_dnd(w->presence, state->number, clock_real_ms());
+	presence_dnd(w->presence, state->number, w->now_ms);
 }
 
 static void
@@ -306,6 +306,7 @@ look_at_registrations(struct watch *w, uint64_t now_ms)
 void
 watch_tick(struct watch *w, uint64_t now_ms)
 {
+	w->now_ms = now_ms;
 	/* Bindings that ran out, and those that the database brought. */
 	look_at_registrations(w, now_ms);
 	presence_tick(w->presence, now_ms);
@@ -364,6 +365,7 @@ watch_new(struct watch **out, const char *state_dir, const struct settings *sett
 		return -ENOMEM;
 	w->settings = settings;
 	w->env = *env;
+	w->now_ms = now_ms;
 	w->lists = lists_sum(settings);
 	STAILQ_INIT(&w->dirty);
 	if ((r = presence_open(&w->presence, state_dir, settings)) < 0 ||

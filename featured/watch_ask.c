@@ -205,6 +205,7 @@ watch_sipd(struct watch *w, struct ipc_peer *peer, const struct ipc_msg *msg, ui
 {
 	struct work k = { .w = w, .peer = peer, .id = msg->id, .now_ms = now_ms };
 
+	w->now_ms = now_ms;
 	switch (msg->type) {
 	case MSG_sub_request:
 		k.what = "SUBSCRIBE";

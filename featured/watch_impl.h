@@ -36,6 +36,7 @@ struct watch {
 	struct topic *topics;
 	STAILQ_HEAD(, topic) dirty;
 	uint32_t round;
+	uint64_t now_ms; /* as told last, at most a second ago */
 	uint64_t lists; /* what was in the resource lists */
 	struct log_bucket log;
 };

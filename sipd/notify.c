@@ -18,7 +18,7 @@
 #define PACKET_BODY   1000  /* beyond it a message may not fit a packet: RFC 3261 section 18.1.1 */
 #define STREAM_BODY   40000 /* of one NOTIFY of a list, by TCP */
 #define FAILURES_MAX  5
-#define RETRY_MS      5000 /* doubled each time */
+#define RETRY_MS      1000 /* doubled each time */
 #define LIST_TYPE                                                                                  \
 	"multipart/related;type=\"application/rlmi+xml\";start=\"<list@%s>\";"                     \
 	"boundary=\"" DOC_BOUNDARY "\""
