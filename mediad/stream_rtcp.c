@@ -122,6 +122,8 @@ stream_rtcp_in(struct worker *w, struct stream *s, const struct io_packet *p, ui
 	if (h.has_block) {
 		uint32_t rtt = rtcp_rtt_us(&h.block, rtcp_ntp(real_us()));
 
+		if (s->voice != NULL && s->voice->out != NULL)
+			encoder_loss(s->voice->out, h.block.fraction * 100u / 256);
 		s->st.far_lost = h.block.lost > 0 ? (uint32_t)h.block.lost : 0;
 		s->st.far_jitter_us = (uint32_t)((uint64_t)h.block.jitter * 1000 / rtp_tx_khz(&s->st.tx));
 		if (rtt != 0)

@@ -137,7 +137,7 @@ make_calls(struct bench *x)
 			str_format(text, sizeof(text),
 			    "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 "
 			    "0\r\n"
-			    "m=audio %u RTP/AVP 0\r\n",
+			    "m=audio %u RTP/AVP 0 101\r\na=rtpmap:101 telephone-event/8000\r\n",
 			    x->gen.port[(i + leg) % LOAD_RTP_SOCKS]);
 			if (leg == 0) {
 				offer.sdp = ipc_view_str(text);
