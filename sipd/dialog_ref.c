@@ -65,6 +65,21 @@ dialog_ref_parse(struct dialog_ref *ref, const char *text, size_t len)
 	return ref->call_id[0] != '\0' && ref->to_tag[0] != '\0' && ref->from_tag[0] != '\0';
 }
 
+uint64_t
+dialog_ref_lamp(const struct dialog_ref *ref)
+{
+	size_t n = sizeof(DIALOG_REF_LAMP) - 1;
+	uint64_t id = 0;
+	uint8_t b[8];
+
+	if (strncmp(ref->call_id, DIALOG_REF_LAMP, n) != 0 ||
+	    str_unhex(b, sizeof(b), ref->call_id + n) < 0)
+		return 0;
+	for (size_t i = 0; i < sizeof(b); i++)
+		id = id << 8 | b[i];
+	return id;
+}
+
 static int
 hex(char c)
 {

@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct dialog_ref {
 	char call_id[256];
@@ -16,12 +17,24 @@ struct dialog_ref {
 	bool early_only;
 };
 
-/* "12adf2f34456gs5;to-tag=12345;from-tag=54321;early-only". false: no Call-ID or not both tags, or too
- * long. */
+/*
+ * "12adf2f34456gs5;to-tag=12345;from-tag=54321;early-only". false: no Call-ID or not both tags, or
+ * too long.
+ */
 bool dialog_ref_parse(struct dialog_ref *ref, const char *text, size_t len);
 
-/* The Replaces in a URI's header part ("Replaces=a%40b%3Bto-tag%3D..&X=y"). Returns 0: there is none,
- * 1: it is in ref, -1: one that cannot be understood. */
+/*
+ * Who watches a lamp is told names that are made up, and never the dialog's own: who knows those
+ * can end, redirect and transfer the call like its party. A made-up one is good for a pickup only.
+ * The leg that it means, or 0: it is not one of those.
+ */
+#define DIALOG_REF_LAMP "lamp-"
+uint64_t dialog_ref_lamp(const struct dialog_ref *ref);
+
+/*
+ * The Replaces in a URI's header part ("Replaces=a%40b%3Bto-tag%3D..&X=y"). Returns 0: there is
+ * none, 1: it is in ref, -1: one that cannot be understood.
+ */
 int dialog_ref_of_headers(struct dialog_ref *ref, const char *headers);
 
 #endif

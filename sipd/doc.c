@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/base/str.h"
+#include "sipd/dialog_ref.h"
 
 enum { HOLE_VERSION = 1, HOLE_HOST = 2, HOLE_DIALOG = 3 };
 
@@ -82,49 +83,12 @@ doc_fill(struct buf *out, const struct ipc_view *body, const struct doc_holes *h
 	buf_add(out, from, (size_t)(p - from));
 }
 
-static void
-attribute(struct buf *out, const char *name, const char *value, size_t len)
-{
-	char text[256];
-
-	if (len == 0 || !str_ncopy(text, sizeof(text), value, len))
-		return;
-	buf_fmt(out, " %s=\"", name);
-	doc_xml(out, text);
-	buf_char(out, '"');
-}
-
-/* The tag of a From or To header: behind the address, so no URI's parameter is taken for it. */
-static const char *
-tag_of(const char *header, size_t *len)
-{
-	const char *p = header != NULL ? strrchr(header, '>') : NULL;
-
-	*len = 0;
-	p = header == NULL ? NULL : strstr(p != NULL ? p : header, ";tag=");
-	if (p == NULL)
-		return "";
-	p += 5;
-	*len = strcspn(p, "; \t");
-	return p;
-}
-
 void
-doc_dialog(struct buf *out, const char *call_id, const char *local, const char *remote,
-    const char *tag)
+doc_dialog(struct buf *out, uint64_t leg)
 {
-	size_t ours_len, theirs_len;
-	const char *ours = tag_of(local, &ours_len), *theirs = tag_of(remote, &theirs_len);
-
-	if (call_id == NULL)
-		return;
-	if (theirs_len == 0 && tag != NULL) {
-		theirs = tag;
-		theirs_len = strlen(tag);
-	}
-	attribute(out, "call-id", call_id, strlen(call_id));
-	attribute(out, "local-tag", theirs, theirs_len);
-	attribute(out, "remote-tag", ours, ours_len);
+	buf_fmt(out,
+	    " call-id=\"" DIALOG_REF_LAMP "%016llx\" local-tag=\"%016llx\" remote-tag=\"%016llx\"",
+	    (unsigned long long)leg, (unsigned long long)leg, (unsigned long long)leg);
 }
 
 static void
@@ -166,7 +130,8 @@ void
 doc_list(struct buf *out, const char *uri_user, bool full, const struct doc_member *members,
     size_t n, const struct doc_holes *holes)
 {
-	buf_str(out, "--" DOC_BOUNDARY "\r\nContent-Transfer-Encoding: binary\r\nContent-ID: <list@");
+	buf_str(out,
+	    "--" DOC_BOUNDARY "\r\nContent-Transfer-Encoding: binary\r\nContent-ID: <list@");
 	buf_str(out, holes->host);
 	buf_str(out, ">\r\nContent-Type: application/rlmi+xml;charset=\"UTF-8\"\r\n\r\n"
 	             "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\r\n"

@@ -25,11 +25,8 @@ void doc_fill(struct buf *out, const struct ipc_view *body, const struct doc_hol
 /* Text with what XML does not take in attributes and text made harmless. */
 void doc_xml(struct buf *out, const char *text);
 
-/* call-id="..." and the tags, out of a dialog's headers as sipd keeps them: local is ours. The
- * phone's local tag is our remote one. tag: the far end's, when its header does not have one yet;
- * may be NULL. */
-void doc_dialog(struct buf *out, const char *call_id, const char *local, const char *remote,
-    const char *tag);
+/* call-id="..." and the tags by which a watcher may name that leg's dialog (dialog_ref_lamp()). */
+void doc_dialog(struct buf *out, uint64_t leg);
 
 /* A part of a resource list's NOTIFY. */
 struct doc_member {

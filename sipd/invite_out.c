@@ -201,8 +201,6 @@ on_provisional(struct leg *leg, nta_outgoing_t *orq, const sip_t *sip, int statu
 		return;
 	if (invite_sdp(&sdp, sip) != 0)
 		sdp = no_sdp;
-	if (sip->sip_to->a_tag != NULL)
-		str_copy(leg->early_tag, sizeof(leg->early_tag), sip->sip_to->a_tag);
 	if (leg->phase != PHASE_RINGING || leg->last_status != status) {
 		leg->phase = PHASE_RINGING;
 		leg->last_status = (uint16_t)status;

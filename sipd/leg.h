@@ -92,7 +92,6 @@ struct leg {
 	uint32_t invite_cseq; /* of our INVITE under way */
 	char branch[33];      /* Via branch of our INVITE under way */
 	uint8_t glare_tries;
-	char early_tag[65]; /* the far end's in the latest 1xx to our INVITE, "" none: for lamps */
 
 	struct dialog_id id_text;
 	const char *bind; /* address of ours to send from (nat_bind_for), NULL any */

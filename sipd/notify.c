@@ -26,11 +26,8 @@
 static void
 dialog_attributes(struct buf *out, uint64_t id)
 {
-	const struct leg *leg = leg_find(id);
-
-	if (leg != NULL)
-		doc_dialog(out, leg->id_text.call_id, leg->id_text.local, leg->id_text.remote,
-		    leg->early_tag[0] != '\0' ? leg->early_tag : NULL);
+	if (leg_find(id) != NULL)
+		doc_dialog(out, id);
 }
 
 /* The members whose documents go into this NOTIFY, as many as fit budget; a full one names all. */
@@ -127,7 +124,10 @@ failed(struct sub *sub, int status)
 		sub->gone = true;
 		return;
 	}
-	/* 408 and such say nothing about the subscription (RFC 5057): later, or when the phone asks. */
+	/*
+	 * 408 and such say nothing about the subscription (RFC 5057): later, or when the phone
+	 * asks.
+	 */
 	sub->force = true;
 	sub->full = sub->list;
 	sub->retry_at = clock_mono_ms() + ((uint64_t)RETRY_MS << sub->failures);
@@ -175,15 +175,16 @@ notify_send(struct sub *sub)
 	else
 		str_format(state, sizeof(state), "active;expires=%u",
 		    sub->expires_at > now ? (unsigned)((sub->expires_at - now) / 1000) : 0);
-	str_format(event, sizeof(event), "%s%s%s", sub->event, sub->event_id[0] != '\0' ? ";id=" : "",
-	    sub->event_id);
+	str_format(event, sizeof(event), "%s%s%s", sub->event,
+	    sub->event_id[0] != '\0' ? ";id=" : "", sub->event_id);
 	compose(sub, &body, type, sizeof(type));
 	if (body.failed) {
 		log_error("document too big", kv_s("event", sub->event), kv_s("user", sub->user));
 		body.len = 0;
 	}
-	sub->by_tcp = sub->transport == SIP_TRANSPORT_UDP && !sub->by_udp && body.len > PACKET_BODY &&
-	    sub->id_text.route[0] == '\0' && sub->id_text.next_hop[0] == '\0';
+	sub->by_tcp = sub->transport == SIP_TRANSPORT_UDP && !sub->by_udp &&
+	    body.len > PACKET_BODY && sub->id_text.route[0] == '\0' &&
+	    sub->id_text.next_hop[0] == '\0';
 	sip_payload_init(payload);
 	payload->pl_data = body.data;
 	payload->pl_len = body.len;

@@ -34,7 +34,7 @@ by_tags(const struct dialog_ref *ref, const char *ours, const char *theirs)
 	return dialog != NULL ? nta_leg_magic(dialog, stack_in_dialog) : NULL;
 }
 
-/* A lamp names the dialog as the watched phone sees it: there we are the other side. */
+/* Phones do not agree on whose tag is which. */
 static uint64_t
 leg_named(const struct dialog_ref *ref)
 {
@@ -50,6 +50,8 @@ refer_replaced(const sip_t *sip, uint8_t *early_only)
 {
 	const sip_replaces_t *rp = sip->sip_replaces;
 	struct dialog_ref ref = { .early_only = false };
+	const struct leg *leg;
+	uint64_t id;
 
 	*early_only = 0;
 	if (rp == NULL)
@@ -60,7 +62,11 @@ refer_replaced(const sip_t *sip, uint8_t *early_only)
 	    !str_copy(ref.from_tag, sizeof(ref.from_tag), rp->rp_from_tag))
 		return REFER_NOBODY;
 	*early_only = rp->rp_early_only != 0;
-	return leg_named(&ref);
+	if ((id = dialog_ref_lamp(&ref)) == 0)
+		return leg_named(&ref);
+	*early_only = 1;
+	leg = leg_find(id);
+	return leg != NULL && leg->phase != PHASE_GONE ? id : REFER_NOBODY;
 }
 
 static const char *
@@ -267,12 +273,13 @@ refer_progress(struct leg *leg, const struct msg_leg_refer_progress *m)
 	body->pl_data = frag;
 	body->pl_len = strlen(frag);
 	dialog_next_cseq(leg);
-	orq = nta_outgoing_tcreate(leg->dialog, NULL, NULL, dialog_hop(leg), SIP_METHOD_NOTIFY, NULL,
-	    DIALOG_BIND(leg), SIPTAG_CONTACT_STR(leg->id_text.contact),
+	orq = nta_outgoing_tcreate(leg->dialog, NULL, NULL, dialog_hop(leg), SIP_METHOD_NOTIFY,
+	    NULL, DIALOG_BIND(leg), SIPTAG_CONTACT_STR(leg->id_text.contact),
 	    SIPTAG_USER_AGENT(sipd.user_agent), SIPTAG_EVENT_STR(event),
-	    SIPTAG_SUBSCRIPTION_STATE_STR(
-	        m->status < 200 ? "active;expires=60" : "terminated;reason=noresource"),
-	    SIPTAG_CONTENT_TYPE_STR("message/sipfrag;version=2.0"), SIPTAG_PAYLOAD(body), TAG_END());
+	    SIPTAG_SUBSCRIPTION_STATE_STR(m->status < 200 ? "active;expires=60"
+	                                                  : "terminated;reason=noresource"),
+	    SIPTAG_CONTENT_TYPE_STR("message/sipfrag;version=2.0"), SIPTAG_PAYLOAD(body),
+	    TAG_END());
 	if (orq != NULL)
 		nta_outgoing_destroy(orq); /* it goes on by itself */
 }

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Fuzzes the filling of documents' holes, and the attributes that are made of a phone's own headers
- * (Call-ID, From, To): nothing of them may break out of its attribute. Input: Call-ID, newline, To,
- * newline, From, newline, body. links: sipd/doc.c common/base/buf.c common/base/mem.c
- * common/base/str.c common/base/log.c common/base/clock.c
+ * Fuzzes the filling of documents' holes, and lists of names: nothing of them may break out of its
+ * attribute. Input: three names, each with a newline, then the body. links: sipd/doc.c
+ * common/base/buf.c common/base/mem.c common/base/str.c common/base/log.c common/base/clock.c
  */
 #include <stdlib.h>
 #include <string.h>
@@ -11,8 +10,6 @@
 #include "sipd/doc.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static char *call_id, *local, *remote;
 
 static char *
 line(const uint8_t **p, size_t *left)
@@ -33,8 +30,7 @@ dialog(struct buf *out, uint64_t leg)
 {
 	size_t from = out->len, quotes = 0;
 
-	(void)leg;
-	doc_dialog(out, call_id, local, remote, "tag\"<");
+	doc_dialog(out, leg);
 	for (size_t i = from; i < out->len; i++) {
 		if (out->data[i] == '<' || out->data[i] == '>')
 			abort();
@@ -51,11 +47,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct doc_holes holes = { .version = 7, .host = "h", .dialog = dialog };
 	struct doc_member members[2] = { 0 };
 	struct ipc_view body;
+	char *user, *name, *other;
 	uint8_t *copy;
 
-	call_id = line(&data, &size);
-	local = line(&data, &size);
-	remote = line(&data, &size);
+	user = line(&data, &size);
+	name = line(&data, &size);
+	other = line(&data, &size);
 	copy = malloc(size > 0 ? size : 1);
 	memcpy(copy, data, size);
 	body = (struct ipc_view){ copy, size };
@@ -63,16 +60,16 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (size_t i = 0; i < out.len; i++)
 		if (out.data[i] == 1 || out.data[i] == 2 || out.data[i] == 3)
 			abort();
-	members[0] = (struct doc_member){ .user = call_id, .name = local };
+	members[0] = (struct doc_member){ .user = user, .name = name };
 	members[1] = (struct doc_member){
-		.user = local, .name = remote, .content_type = "a/b", .body = &body, .number = 1
+		.user = name, .name = other, .content_type = "a/b", .body = &body, .number = 1
 	};
 	doc_list(&again, "list", true, members, 2, &holes);
 	buf_free(&out);
 	buf_free(&again);
 	free(copy);
-	free(call_id);
-	free(local);
-	free(remote);
+	free(user);
+	free(name);
+	free(other);
 	return 0;
 }
