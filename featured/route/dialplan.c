@@ -173,7 +173,11 @@ route_feature(const struct route_ask *ask, const char *feature, const char *rest
 	const char *found;
 
 	str_format(why, why_size, "feature code %s", feature);
-	if (strcmp(feature, "echo") == 0) {
+	if (ask->transfer && (is_setting(feature) || strcmp(feature, "announcement") == 0)) {
+		/* It would be set for the one who is transferred. */
+		str_format(why, why_size, "%s is nothing to transfer to", feature);
+		plan_refuse(plan, 403, 21);
+	} else if (strcmp(feature, "echo") == 0) {
 		plan_add(plan, APP_ECHO, "");
 	} else if (strcmp(feature, "park") == 0) {
 		plan_add(plan, APP_PARK, "");
@@ -206,6 +210,9 @@ route_feature(const struct route_ask *ask, const char *feature, const char *rest
 			unknown(plan);
 			return;
 		}
+		other.to = rest;
+		if (extension_screened(&other, plan, why, why_size))
+			return;
 		step = plan_add(plan, APP_INTERCOM, rest);
 		step->seconds = 15;
 		if (called != NULL)
@@ -273,7 +280,8 @@ dialplan_route(const struct route_ask *ask, struct plan *plan, char *called, cha
 	    dialplan_has_mailbox(s, settings_extension(s, ask->to + 1)) &&
 	    pattern_match(ask->patterns, s->dialplan.voicemail_pattern, ask->to)) {
 		/* Who dials it hears it; who is sent there leaves a message. */
-		plan_add(plan, ask->forwarded || ask->transfer ? APP_LEAVE : APP_MAILBOX, ask->to + 1);
+		plan_add(plan, ask->forwarded || ask->transfer ? APP_LEAVE : APP_MAILBOX,
+		    ask->to + 1);
 		str_format(why, why_size, "mailbox %s", ask->to + 1);
 		if (called != NULL)
 			called[0] = '\0';

@@ -32,8 +32,8 @@ struct route_ask {
 };
 
 /*
- * Always makes a plan of at least one step. why: a few words for the trace. called (65 bytes, may be
- * NULL) gets the number that the plan calls, which a speed dial or a redial looks up; "" when it
+ * Always makes a plan of at least one step. why: a few words for the trace. called (65 bytes, may
+ * be NULL) gets the number that the plan calls, which a speed dial or a redial looks up; "" when it
  * calls nobody.
  */
 void dialplan_route(const struct route_ask *ask, struct plan *plan, char *called, char *why,
@@ -52,5 +52,7 @@ void extension_plan(const struct route_ask *ask, const struct extension *to, str
 void plan_refuse(struct plan *plan, uint16_t status, uint8_t q850);
 /* Appends what every call for an extension or a group passes first. True: it is turned away. */
 bool caller_refused(const struct route_ask *ask, struct plan *plan, char *why, size_t why_size);
+/* The same, and what the extension itself, ask->to, has set against callers. */
+bool extension_screened(const struct route_ask *ask, struct plan *plan, char *why, size_t why_size);
 
 #endif

@@ -25,10 +25,11 @@ caller_refused(const struct route_ask *ask, struct plan *plan, char *why, size_t
 	return false;
 }
 
-static bool
-screened(const struct route_ask *ask, const struct user_state *user, struct plan *plan, char *why,
-    size_t why_size)
+bool
+extension_screened(const struct route_ask *ask, struct plan *plan, char *why, size_t why_size)
 {
+	const struct user_state *user = userstates_get(ask->users, ask->to);
+
 	if (caller_refused(ask, plan, why, why_size))
 		return true;
 	if (user_blacklisted(user, ask->from)) {
@@ -100,7 +101,7 @@ extension_plan(const struct route_ask *ask, const struct extension *to, struct p
 	uint8_t first = plan->n, busy, find, noanswer, unregistered;
 	struct plan_step *step;
 
-	if (screened(ask, user, plan, why, why_size))
+	if (extension_screened(ask, plan, why, why_size))
 		return;
 	if (forward(ask, user, USER_FORWARD_ALL, DIVERT_ALL, plan) != PLAN_END) {
 		str_format(why, why_size, "extension %s forwards all calls", to->number);
