@@ -142,12 +142,8 @@ decoder_decode(struct decoder *d, const uint8_t *p, size_t len, int16_t *pcm, si
 		return -EBADMSG;
 	switch (d->codec) {
 	case SDP_CODEC_PCMU:
-		for (size_t i = 0; i < len; i++)
-			pcm[i] = g711_ulaw_decode(p[i]);
-		break;
 	case SDP_CODEC_PCMA:
-		for (size_t i = 0; i < len; i++)
-			pcm[i] = g711_alaw_decode(p[i]);
+		g711_to_linear(d->codec, pcm, p, len);
 		break;
 	case SDP_CODEC_G722:
 		g722_decode(d->g722, pcm, p, (int)len);

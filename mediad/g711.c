@@ -11,6 +11,8 @@
 /* Filled once by g711_tables() and constant from then on. */
 static uint8_t ulaw_to_alaw[256];
 static uint8_t alaw_to_ulaw[256];
+static int16_t ulaw_to_linear[256];
+static int16_t alaw_to_linear[256];
 
 /* The segment: position of the highest bit at or above `from`, 0..7. */
 static unsigned
@@ -77,6 +79,8 @@ g711_tables(void)
 	for (i = 0; i < 256; i++) {
 		ulaw_to_alaw[i] = g711_alaw_encode(g711_ulaw_decode((uint8_t)i));
 		alaw_to_ulaw[i] = g711_ulaw_encode(g711_alaw_decode((uint8_t)i));
+		ulaw_to_linear[i] = g711_ulaw_decode((uint8_t)i);
+		alaw_to_linear[i] = g711_alaw_decode((uint8_t)i);
 	}
 }
 
@@ -102,4 +106,13 @@ g711_from_linear(enum sdp_codec codec, uint8_t *out, const int16_t *pcm, size_t 
 		for (i = 0; i < n; i++)
 			out[i] = g711_ulaw_encode(pcm[i]);
 	}
+}
+
+void
+g711_to_linear(enum sdp_codec codec, int16_t *pcm, const uint8_t *in, size_t n)
+{
+	const int16_t *table = codec == SDP_CODEC_PCMA ? alaw_to_linear : ulaw_to_linear;
+
+	for (size_t i = 0; i < n; i++)
+		pcm[i] = table[in[i]];
 }

@@ -35,7 +35,9 @@ struct bench {
 	sd_event		*event;
 	pid_t			 mediad;
 	bool			 up;
-	char			 dir[64];
+	bool			 record, music;
+	unsigned		 recorded, failed;
+	char			 dir[64], files[64];
 };
 
 static void
@@ -64,6 +66,10 @@ on_message(void *arg, struct ipc_peer *peer, const struct ipc_msg *msg)
 	(void)peer;
 	if (msg->type == MSG_media_failed)
 		load_die("media_failed: %s", b->media_failed.reason);
+	if (msg->type == MSG_media_recorded) {
+		x->recorded++;
+		x->failed += b->media_recorded.outcome != MEDIA_RECORD_DONE;
+	}
 	if (msg->type != MSG_media_sdp)
 		return;
 	str_ncopy(text, sizeof(text), (const char *)b->media_sdp.sdp.p, b->media_sdp.sdp.len);
@@ -76,17 +82,18 @@ on_message(void *arg, struct ipc_peer *peer, const struct ipc_msg *msg)
 static void
 start_mediad(struct bench *x, const char *bin, const char *workers)
 {
-	char conf[96], w[64];
+	char conf[96], w[64], files[128];
 	FILE *f;
 
 	str_format(conf, sizeof(conf), "%s/mediad.yml", x->dir);
 	str_format(w, sizeof(w), "server.workers=%s", workers);
+	str_format(files, sizeof(files), "recording.storage_path=%s", x->files);
 	if ((f = fopen(conf, "w")) == NULL || fprintf(f, "logging: {level: WARNING}\n") < 0 ||
 	    fclose(f) != 0)
 		load_die("%s: %m", conf);
 	chmod(conf, 0644);
 	if ((x->mediad = fork()) == 0) {
-		execl(bin, "mediad", "-f", conf, "-r", x->dir, "-s", x->dir, "-o", w, "-o",
+		execl(bin, "mediad", "-f", conf, "-r", x->dir, "-s", x->dir, "-o", w, "-o", files, "-o",
 		    "server.rtp_port_range_start=20000", "-o", "server.rtp_port_range_end=32000",
 		    geteuid() == 0 ? "-u" : NULL, "nobody", NULL);
 		_exit(127);
@@ -108,10 +115,13 @@ listen_here(struct bench *x)
 
 	if (geteuid() == 0 && pw != NULL)
 		ids[0].uid = pw->pw_uid;
-	str_copy(x->dir, sizeof(x->dir), "/tmp/rtpmediad.XXXXXX");
-	if (mkdtemp(x->dir) == NULL)
+	/* the runtime directory is in memory, as it is under systemd; recordings go to a disk */
+	str_copy(x->dir, sizeof(x->dir), "/dev/shm/rtpmediad.XXXXXX");
+	str_copy(x->files, sizeof(x->files), "/tmp/rtpmediad.XXXXXX");
+	if (mkdtemp(x->dir) == NULL || mkdtemp(x->files) == NULL)
 		load_die("mkdtemp: %m");
 	chmod(x->dir, 0777);
+	chmod(x->files, 0777);
 	str_format(sock, sizeof(sock), "%s/featured.sock", x->dir);
 	sd_event_new(&x->event);
 	if (ipc_listen(&x->server, x->event, IPC_FEATURED, sock, -1, ids, &h) < 0)
@@ -225,6 +235,72 @@ rss_kb(pid_t pid)
 	return kb;
 }
 
+/*
+ * Each call recorded in stereo, or each leg held with music, besides what was measured before: what
+ * it costs a second of a recording or of a listener. Recordings are read again: every frame between
+ * the first sound and the last must be there.
+ */
+static double
+more(struct bench *x, double seconds, double before, unsigned units)
+{
+	struct ipc_peer *p = ipc_server_peer(x->server, IPC_MEDIAD);
+	uint64_t until;
+	double cpu;
+
+	for (unsigned i = 0; x->record && i < x->nlegs; i += 2) {
+		struct msg_media_record m = { .record = i + 1, .session = i + 1,
+			.kind = MEDIA_RECORD_CALL, .flags = MEDIA_RECORD_STEREO };
+
+		str_format(m.path, sizeof(m.path), "%u", i);
+		ipc_send(p, MSG_media_record, &m);
+	}
+	for (unsigned i = 0; x->music && i < x->nlegs; i++)
+		ipc_send(p, MSG_media_music,
+		    &(struct msg_media_music){ .session = i + 1, .on = 1 });
+	ipc_flush(p);
+	sleep(WARM_S);
+	cpu = cpu_of(x->mediad);
+	for (until = load_now_us() + (uint64_t)(seconds * 1e6); load_now_us() < until;)
+		sd_event_run(x->event, 100000);
+	cpu = cpu_of(x->mediad) - cpu;
+	for (unsigned i = 0; x->record && i < x->nlegs; i += 2)
+		ipc_send(p, MSG_media_record_stop,
+		    &(struct msg_media_record_stop){ .record = i + 1 });
+	ipc_flush(p);
+	for (until = load_now_us() + 60000000; x->record && load_now_us() < until &&
+	     x->recorded < x->nlegs / 2;)
+		sd_event_run(x->event, 100000);
+	return (cpu - before) / (seconds * units);
+}
+
+/* Frames that are missing in a recording, all together: runs of silence in what never is silent. */
+static unsigned long
+missing(const struct bench *x, unsigned i)
+{
+	unsigned long lost = 0;
+	char path[128];
+	int16_t frame[2];
+	FILE *f;
+
+	str_format(path, sizeof(path), "%s/%u.wav", x->files, i);
+	if ((f = fopen(path, "r")) == NULL || fseek(f, 44, SEEK_SET) != 0)
+		load_die("%s: %m", path);
+	for (unsigned long run[2] = { 0 }, heard[2] = { 0 };
+	     fread(frame, sizeof(frame), 1, f) == 1;) {
+		for (int c = 0; c < 2; c++) {
+			if (frame[c] == 0) {
+				run[c]++;
+				continue;
+			}
+			if (heard[c]++ > 0 && run[c] >= 80)
+				lost += run[c];
+			run[c] = 0;
+		}
+	}
+	fclose(f);
+	return lost;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -241,7 +317,7 @@ main(int argc, char **argv)
 	ssize_t n;
 	int c;
 
-	while ((c = getopt(argc, argv, "kn:t:w:")) != -1) {
+	while ((c = getopt(argc, argv, "kn:t:w:RM")) != -1) {
 		if (c == 'n')
 			calls = (unsigned)atoi(optarg);
 		else if (c == 't')
@@ -250,8 +326,13 @@ main(int argc, char **argv)
 			workers = optarg;
 		else if (c == 'k')
 			die = true;
+		else if (c == 'R')
+			x.record = true;
+		else if (c == 'M')
+			x.music = true;
 		else
-			load_die("usage: rtpmediad [-k] [-n CALLS] [-t SECONDS] [-w WORKERS]; -k: "
+			load_die("usage: rtpmediad [-k|-R|-M] [-n CALLS] [-t SECONDS] [-w WORKERS]; "
+			         "-R: then all are recorded, -M: hear music; -k: "
 			         "kill -9 once, "
 			         "rtp_gap_max_ms is then what the phones noticed");
 	}
@@ -276,12 +357,25 @@ main(int argc, char **argv)
 	    (double)(rss_kb(x.mediad) - before) / calls);
 	fflush(stdout);
 	if ((child = fork()) == 0)
-		generate(&x, seconds + 2 * WARM_S);
+		generate(&x, (x.record || x.music ? 2 * seconds + WARM_S : seconds) + 2 * WARM_S);
 	sleep(WARM_S);
 	cpu = cpu_of(x.mediad);
 	usleep((useconds_t)(seconds * 1e6));
 	cpu = cpu_of(x.mediad) - cpu;
 	printf(" cpu_us_per_packet=%.2f", cpu / (seconds * x.nlegs * 50));
+	fflush(stdout);
+	if (x.record || x.music) {
+		unsigned units = x.record ? calls : x.nlegs;
+		unsigned long lost = 0;
+		double us = more(&x, seconds, cpu, units);
+
+		printf(" %s_us_per_second=%.1f", x.record ? "record" : "music", us);
+		for (unsigned i = 0; x.record && i < x.nlegs; i += 2)
+			lost += missing(&x, i);
+		if (x.record)
+			printf(" recorded=%u record_failed=%u samples_lost=%lu", x.recorded,
+			    x.failed, lost);
+	}
 	if (die) {
 		uint64_t from = clock_mono_us(), gone;
 
@@ -297,6 +391,6 @@ main(int argc, char **argv)
 	waitpid(child, NULL, 0);
 	kill(x.mediad, SIGKILL);
 	waitpid(x.mediad, NULL, 0);
-	execlp("rm", "rm", "-rf", x.dir, NULL);
+	execlp("rm", "rm", "-rf", x.dir, x.files, NULL);
 	return 1;
 }
