@@ -285,6 +285,21 @@ dialog_id_free(struct dialog_id *id)
 }
 
 void
+dialog_connection(struct leg *leg, const char *route)
+{
+	char hop[URI_HOP_LEN];
+	union addr to, old;
+
+	if (leg->transport != SIP_TRANSPORT_TCP || leg->id_text.route[0] != '\0' ||
+	    route[0] == '\0' || addr_parse(&to, route, 5060) < 0 || !nat_connected(&to))
+		return;
+	if (hop_address(&old, leg->id_text.next_hop) && nat_connected(&old))
+		return;
+	nat_hop(hop, &to, leg->transport);
+	set(&leg->id_text.next_hop, mem_strdup(hop));
+}
+
+void
 dialog_next_cseq(struct leg *leg)
 {
 	leg->cseq++;

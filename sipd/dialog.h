@@ -45,6 +45,10 @@ void dialog_id_free(struct dialog_id *id);
 /* For nta_outgoing_tcreate()'s tags: the address of ours to send from. */
 #define DIALOG_BIND(leg) TAG_IF((leg)->bind != NULL, TPTAG_IDENT((leg)->bind))
 
+/* The far end's TCP connection is gone and it has another one, from "IP:PORT" (RFC 3261 section 18: what a dead port in its Contact
+ * cannot reach). Requests go there from now on; "" or a connection that is not there: nothing changes. */
+void dialog_connection(struct leg *leg, const char *route);
+
 /*
  * Takes the next CSeq and saves it. Call directly before nta_outgoing_tcreate() on leg->dialog for
  * anything but ACK and CANCEL.

@@ -147,6 +147,7 @@ command(struct leg *leg, const struct ipc_msg *msg)
 		break;
 	case MSG_leg_hangup:
 		leg->taken = true;
+		dialog_connection(leg, ((const struct msg_leg_hangup *)msg->body)->route);
 		if (leg->phase == PHASE_GONE)
 			tell_gone(leg);
 		else

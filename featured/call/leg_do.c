@@ -410,14 +410,32 @@ do_tell_failed(struct core *core, struct leg *leg, const struct leg_arg *arg)
  * The end.
  */
 
+/* A phone that lost its TCP connection has registered over another one: the BYE can go there. route: size 57. */
+static void
+where_now(struct core *core, const struct leg *leg, char *route)
+{
+	struct core_contact contacts[CORE_CONTACTS_MAX];
+	size_t n;
+
+	if (leg->r.user[0] == '\0')
+		return;
+	n = core->env.contacts(core->env.arg, leg->r.user, contacts, CORE_CONTACTS_MAX);
+	for (size_t i = n; i-- > 0;)
+		if (contacts[i].transport == SIP_TRANSPORT_TCP && contacts[i].path[0] == '\0')
+			str_copy(route, 57, contacts[i].route);
+}
+
 void
 do_send_hangup(struct core *core, struct leg *leg, const struct leg_arg *arg)
 {
+	struct msg_leg_hangup m = { .leg = leg->r.id, .q850_cause = arg->q850 };
+
 	leg->r.end_cause = LEG_END_LOCAL;
 	leg->r.want = WANT_NONE;
 	trace_add(core, leg->call, "sip", "hangup", "leg=%016llx q850=%u",
 	    (unsigned long long)leg->r.id, arg->q850);
-	TELL(core, leg, leg_hangup, .q850_cause = arg->q850);
+	where_now(core, leg, m.route);
+	core_to_sipd(core, leg, MSG_leg_hangup, &m);
 	session_close(core, leg);
 }
 

@@ -41,6 +41,7 @@ struct half {
 	bool gone;
 	bool heard;
 	uint32_t serial;
+	char user[65];
 };
 
 static struct {
@@ -108,6 +109,8 @@ on_offered(const struct msg_leg_offered *m)
 	b = half_new(d.leg, false);
 	a->other = b;
 	b->other = a;
+	str_copy(a->user, sizeof(a->user), m->from_user);
+	str_copy(b->user, sizeof(b->user), m->to_user);
 	str_copy(d.request_uri, sizeof(d.request_uri), to->uri);
 	if (!self.no_route) {
 		str_copy(d.route, sizeof(d.route), to->source);
@@ -148,7 +151,13 @@ on_gone(const struct msg_leg_gone *m)
 		        .q850_cause = m->q850_cause });
 		half_free(o);
 	} else if (o != NULL) {
-		say(MSG_leg_hangup, &(struct msg_leg_hangup){ .leg = o->leg, .q850_cause = 16 });
+		struct msg_leg_hangup m2 = { .leg = o->leg, .q850_cause = 16 };
+		struct binding *now;
+
+		HASH_FIND_STR(self.bindings, o->user, now);
+		if (now != NULL && now->transport == SIP_TRANSPORT_TCP)
+			str_copy(m2.route, sizeof(m2.route), now->source);
+		say(MSG_leg_hangup, &m2);
 	}
 	half_free(h);
 }
