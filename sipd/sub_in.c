@@ -61,6 +61,21 @@ refuse(struct ask *ask, int status, const char *phrase)
 		nta_incoming_treply(irq, status, phrase, SIPTAG_SERVER(sipd.server), TAG_END());
 }
 
+/* It might have become a list, and has not. */
+static bool
+one_watch(struct sub *sub)
+{
+	struct watch *one = mem_new(sizeof(*one));
+
+	if (one == NULL || sub->nwatches > 0) {
+		free(one);
+		return false;
+	}
+	free(sub->watches);
+	sub->watches = one;
+	return true;
+}
+
 static void
 accepted(struct ask *ask, const struct msg_sub_accepted *m)
 {
@@ -73,7 +88,7 @@ accepted(struct ask *ask, const struct msg_sub_accepted *m)
 	sub->list = m->topic == 0;
 	sub->full = sub->list;
 	if (!sub_add(sub, m->watcher) ||
-	    (!sub->list && !sub_watch(sub, m->topic, m->user, NULL)) ||
+	    (!sub->list && (!one_watch(sub) || !sub_watch(sub, m->topic, m->user, NULL))) ||
 	    sub_dialog_make(sub, ask->remote_cseq) < 0) {
 		refuse(ask, SIP_503_SERVICE_UNAVAILABLE);
 		return;
