@@ -476,7 +476,8 @@ dispatch(struct asked *a, const struct ipc_msg *msg)
 	}
 	return from_apid_transfer(a->api, a->peer, msg) ||
 	    from_apid_record(a->api, a->peer, msg) ||
-	    from_apid_user(a->api, a->peer, msg);
+	    from_apid_user(a->api, a->peer, msg) ||
+	    from_apid_voicemail(a->api, a->peer, msg);
 }
 
 void

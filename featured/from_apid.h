@@ -15,6 +15,7 @@ struct bindings;
 struct core;
 struct db;
 struct gauges;
+struct mailbox;
 struct spool;
 struct tokens;
 struct userstates;
@@ -30,6 +31,7 @@ struct api_context {
 	struct tokens			*tokens;
 	struct watch		*watch;
 	struct userstates		*users;
+	struct mailbox			*mailbox;
 	struct gauges			*gauges;
 	struct ipc_server		*server;
 	uint64_t			 started_ms;
@@ -47,6 +49,9 @@ bool from_apid_record(struct api_context *api, struct ipc_peer *peer, const stru
 
 /* from_apid_user.c: the same. */
 bool from_apid_user(struct api_context *api, struct ipc_peer *peer, const struct ipc_msg *msg);
+
+/* from_apid_voicemail.c: the same. */
+bool from_apid_voicemail(struct api_context *api, struct ipc_peer *peer, const struct ipc_msg *msg);
 
 int gauges_new(struct gauges **out);
 void gauges_free(struct gauges **g);

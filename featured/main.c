@@ -258,6 +258,7 @@ open_api(struct featured *f)
 		.spool = f->spool,
 		.tokens = f->tokens,
 		.users = f->users,
+		.mailbox = f->mailbox,
 		.gauges = f->gauges,
 		.watch = f->watch,
 		.server = f->server,
