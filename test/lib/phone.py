@@ -281,6 +281,8 @@ class Leg:
         direction = (re.findall(r"a=(sendrecv|sendonly|recvonly|inactive)", body) or ["sendrecv"])[-1]
         if host and port:
             self.rtp.far = (host.group(1), int(port.group(1))) if int(port.group(1)) else None
+        formats = re.search(r"m=audio \d+ \S+ (.*)", body)
+        self.rtp.alaw = bool(formats) and "0" not in formats.group(1).split() and "8" in formats.group(1).split()
         # Who holds is silent, like most phones.
         self.rtp.sending = direction in ("sendrecv", "recvonly") and self.direction == "sendrecv"
 

@@ -39,6 +39,7 @@ def alaw_sample(octet):
 
 
 DECODE = {0: [ulaw_sample(i) for i in range(256)], 8: [alaw_sample(i) for i in range(256)]}
+TO_ALAW = bytes(min(range(256), key=lambda a: abs(DECODE[8][a] - DECODE[0][u])) for u in range(256))
 SILENCE = bytes([0xFF]) * RATE
 _tones = {}
 KEY_HZ = {k: (lo, hi) for row, lo in zip(("123A", "456B", "789C", "*0#D"), (697, 770, 852, 941))
@@ -113,7 +114,7 @@ engine = Engine()
 
 
 class Rtp:
-    """One stream of PCMU both ways (PCMA is understood too), with telephone-event at payload type te."""
+    """One stream of PCMU both ways (PCMA is understood too, and sent where it must be), with telephone-event at payload type te."""
 
     def __init__(self, tone=None, host="127.0.0.1", te=101):
         self.sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM)
@@ -124,6 +125,7 @@ class Rtp:
         self.pcm = collections.deque(maxlen=RATE * 30)      # what was heard
         self.times = collections.deque(maxlen=4096)         # arrival, sequence number, SSRC, payload type
         self.packets, self.keys, self._key_ts, self._dtmf = 0, "", None, collections.deque()
+        self.alaw = False                                   # the far end takes no mu-law
         self.lose = None                                    # of a packet (payload type, payload): whether it gets lost on its way out
         self.jitter = 0.0                                   # seconds that a packet is late on its way out, at most
         self.pattern = None                                 # mu-law in place of the tone, once
@@ -154,6 +156,8 @@ class Rtp:
             self.pcm.extend(table[b] for b in payload)
 
     def _send(self, pt, payload, marker=False, ts=None):
+        if pt == 0 and self.alaw:
+            pt, payload = 8, payload.translate(TO_ALAW)
         if self.far and not (self.lose and self.lose(pt, payload)):
             head = struct.pack("!BBHII", 0x80, pt | (0x80 if marker else 0), self.seq, self.ts if ts is None else ts, self.ssrc)
             if self.jitter:
