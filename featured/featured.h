@@ -32,6 +32,7 @@ struct featured {
 	struct spool *spool;
 	struct mailbox *mailbox;
 	unsigned removing; /* files of messages that mediad is asked to remove */
+	struct retention *retention;
 	struct tokens *tokens;
 	struct userstates *users;
 	struct userstates_db *users_db;

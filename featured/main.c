@@ -14,6 +14,7 @@
 #include "common/base/log.h"
 #include "common/base/str.h"
 #include "featured/featured.h"
+#include "featured/retention.h"
 
 static const char *const modes[] = { "--migrate", "--dry-run", "--print-fsm", NULL };
 
@@ -213,6 +214,7 @@ open_parts(struct featured *f)
 	mailbox_database(f->mailbox, f->db);
 	env.mailbox = f->mailbox;
 	must(tokens_open(&f->tokens, f->d.state_dir, f->db), "read the API's tokens");
+	must(retention_open(&f->retention, f), "look after old recordings");
 	must(userstates_open(&f->users, f->d.state_dir, f->d.own_dir),
 	    "open what users have set");
 	must(userstates_db_open(&f->users_db, f->users, f->db), "watch what users set");
@@ -279,6 +281,7 @@ close_parts(struct featured *f)
 	spool_close(&f->spool);
 	registrar_free(&f->registrar);
 	bindings_close(&f->bindings);
+	retention_close(&f->retention);
 	tokens_close(&f->tokens);
 	userstates_db_close(&f->users_db);
 	userstates_close(&f->users);
