@@ -44,6 +44,8 @@ enum sdp_codec {
 #define SDP_PTIME_SAID	1	/* the far end has asked for packets of ptime_ms */
 #define SDP_OPUS_FEC	2	/* it can use redundancy (useinbandfec=1) */
 #define SDP_OPUS_DTX	4	/* it wants pauses not sent (usedtx=1) */
+#define SDP_ASKED_SHIFT	3	/* three bits: the ptime that our answer asked for, in 10 ms */
+#define SDP_ASKED_MASK	7
 
 /*
  * A row of the table. A new codec is a row there, a value above, and an encoder and decoder

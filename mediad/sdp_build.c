@@ -228,11 +228,14 @@ sdp_make_answer(struct sdp_state *st, const struct sdp_local *local, const struc
 {
 	struct audio a = { .te = SDP_PT_NONE, .te48 = SDP_PT_NONE };
 	struct sdp_stream now;
+	unsigned asked;
 	int n;
 
 	if (!st->has_far && !st->answered)
 		return -EINVAL;
-	/* Once given, an answer keeps its codec: the far end may be sending it already. */
+	/* Once given, an answer keeps its codec: the far end may be sending it already. So its ptime. */
+	asked = st->has_far ? ask_ptime(&st->far.stream, like) :
+	    (st->now.flags >> SDP_ASKED_SHIFT & SDP_ASKED_MASK) * 10u;
 	agree(&st->far, st->has_far ? choose(&st->far, local, like) : (enum sdp_codec)st->now.codec, local,
 	    &now);
 	if (!st->far.ended) {
@@ -244,7 +247,8 @@ sdp_make_answer(struct sdp_state *st, const struct sdp_local *local, const struc
 		a.te = now.te_rx;
 		a.te48 = now.rx_pt[SDP_SLOT_EVENT48];
 		a.noise = now.tx_pt[SDP_SLOT_NOISE] != SDP_PT_NONE;
-		a.ptime_ms = ask_ptime(&st->far.stream, like);
+		a.ptime_ms = asked != 0 ? asked : SDP_PTIME_MS;
+		now.flags |= (uint8_t)(a.ptime_ms / 10 << SDP_ASKED_SHIFT);
 		a.dir = (enum media_direction)now.our_dir;
 		a.mux = now.rtcp_mux;
 	}
