@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* See atomic.h. Called by credentials.c and tokens.c; not for files that grow. */
+/* See atomic.h. Called by credentials.c, tokens.c and, for its first two, spool_files.c. */
 #include "featured/db/atomic.h"
 
 #include <errno.h>
@@ -13,24 +13,26 @@
 #include "common/base/mem.h"
 #include "common/base/str.h"
 
-static int
-write_all(int fd, const char *p, size_t len)
+int
+file_write_all(int fd, const void *p, size_t len)
 {
+	const char *at = p;
+
 	while (len > 0) {
-		ssize_t n = write(fd, p, len);
+		ssize_t n = write(fd, at, len);
 
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
 			return -errno;
-		p += n;
+		at += n;
 		len -= (size_t)n;
 	}
-	return fsync(fd) < 0 ? -errno : 0;
+	return 0;
 }
 
-static int
-sync_dir(const char *dir)
+int
+file_sync_dir(const char *dir)
 {
 	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC), r = 0;
 
@@ -53,7 +55,9 @@ atomic_write(const char *dir, const char *name, const void *p, size_t len)
 		return -ENAMETOOLONG;
 	if ((fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600)) < 0)
 		return -errno;
-	r = write_all(fd, p, len);
+	r = file_write_all(fd, p, len);
+	if (r == 0 && fsync(fd) < 0)
+		r = -errno;
 	close(fd);
 	if (r == 0 && rename(fresh, path) < 0)
 		r = -errno;
@@ -61,7 +65,7 @@ atomic_write(const char *dir, const char *name, const void *p, size_t len)
 		unlink(fresh);
 		return r;
 	}
-	return sync_dir(dir);
+	return file_sync_dir(dir);
 }
 
 long

@@ -8,6 +8,12 @@
 
 #include <stddef.h>
 
+/* All of it, however many writes that takes. Returns 0 or -errno. */
+int file_write_all(int fd, const void *p, size_t len);
+
+/* What was made, renamed or removed in dir is so after a loss of power, too. Returns 0 or -errno. */
+int file_sync_dir(const char *dir);
+
 /*
  * Writes dir/name by way of dir/name.new: mode 0600, synced, renamed, directory synced. Returns 0
  * or -errno (the old file is as it was).

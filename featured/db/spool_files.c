@@ -16,6 +16,7 @@
 
 #include "common/base/log.h"
 #include "common/base/str.h"
+#include "featured/db/atomic.h"
 
 #define READ_MAX (1u << 20)
 
@@ -23,35 +24,6 @@ void
 spool_segment_path(char *out, size_t size, const char *dir, uint32_t segment)
 {
 	str_format(out, size, "%s/cdr-%08u.jsonl", dir, segment);
-}
-
-static int
-write_all(int fd, const char *p, size_t len)
-{
-	while (len > 0) {
-		ssize_t n = write(fd, p, len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		p += n;
-		len -= (size_t)n;
-	}
-	return 0;
-}
-
-static int
-sync_dir(const char *dir)
-{
-	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC), r = 0;
-
-	if (fd < 0)
-		return -errno;
-	if (fsync(fd) < 0)
-		r = -errno;
-	close(fd);
-	return r;
 }
 
 /*
@@ -65,7 +37,7 @@ open_append(const char *dir, const char *path)
 
 	if (fd < 0)
 		return -errno;
-	if ((r = sync_dir(dir)) < 0) {
+	if ((r = file_sync_dir(dir)) < 0) {
 		close(fd);
 		return r;
 	}
@@ -125,7 +97,7 @@ spool_files_records(struct spool_files *t, const struct buf *group)
 			return r;
 		t->records_fd = r;
 	}
-	if ((r = write_all(t->records_fd, group->data, group->len)) < 0) {
+	if ((r = file_write_all(t->records_fd, group->data, group->len)) < 0) {
 		take_back(t, path, true);
 		return r;
 	}
@@ -149,7 +121,7 @@ spool_files_journal(struct spool_files *t, const struct buf *text)
 		if ((t->journal_fd = open_append(t->dir, path)) < 0)
 			return t->journal_fd;
 	}
-	r = write_all(t->journal_fd, text->data, text->len);
+	r = file_write_all(t->journal_fd, text->data, text->len);
 	t->journal_unsynced = true;
 	/* A line cut short would swallow the next one. */
 	if (r < 0 && write(t->journal_fd, "\n", 1) < 0)
@@ -174,7 +146,7 @@ replace_journal(struct spool_files *t, const struct spool_job *job)
 	str_format(fresh, sizeof(fresh), "%s/" SPOOL_JOURNAL ".new", t->dir);
 	if ((fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600)) < 0)
 		return -errno;
-	if ((r = write_all(fd, job->text, job->len)) == 0 && fdatasync(fd) < 0)
+	if ((r = file_write_all(fd, job->text, job->len)) == 0 && fdatasync(fd) < 0)
 		r = -errno;
 	close(fd);
 	if (r == 0 && rename(fresh, path) < 0)
@@ -184,7 +156,7 @@ replace_journal(struct spool_files *t, const struct spool_job *job)
 		return r;
 	}
 	close_fd(&t->journal_fd);
-	return sync_dir(t->dir);
+	return file_sync_dir(t->dir);
 }
 
 static int
@@ -223,7 +195,7 @@ set_aside(struct spool_files *t, const struct spool_job *job)
 	str_format(path, sizeof(path), "%s/refused.jsonl", t->dir);
 	if ((fd = open_append(t->dir, path)) < 0)
 		return fd;
-	if ((r = write_all(fd, job->text, job->len)) == 0 && fdatasync(fd) < 0)
+	if ((r = file_write_all(fd, job->text, job->len)) == 0 && fdatasync(fd) < 0)
 		r = -errno;
 	close(fd);
 	return r;
