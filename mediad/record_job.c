@@ -51,14 +51,14 @@ failed(struct record_job *job, int error)
 }
 
 static bool
-disk_has_room(const struct record_job *job)
+disk_has_room(const struct record_job *job, uint64_t reserve)
 {
 	struct statfs fs;
 	int fd = open(job->conf.root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	bool room = true;
 
 	if (fd != -1 && fstatfs(fd, &fs) == 0)
-		room = (uint64_t)fs.f_bavail * (uint64_t)fs.f_bsize >= job->conf.reserve;
+		room = (uint64_t)fs.f_bavail * (uint64_t)fs.f_bsize >= reserve;
 	if (fd != -1)
 		close(fd);
 	return room;
@@ -74,7 +74,7 @@ open_file(struct record_job *job)
 		r = record_file_again(&job->file, job->conf.root, job->conf.path, channels);
 	if (r != -ENOENT)
 		return r;
-	if (!disk_has_room(job))
+	if (!disk_has_room(job, job->conf.reserve))
 		return -ENOSPC;
 	return record_file_make(&job->file, job->conf.root, job->conf.path, channels);
 }
@@ -275,6 +275,9 @@ record_job_step(struct record_job *job, uint64_t now_us, int16_t *scratch)
 		job->header_us = now_us;
 		if (job->file.told != job->file.frames && (r = record_file_header(&job->file)) < 0)
 			failed(job, r);
+		/* Others need the disk, too: call records. */
+		if (!disk_has_room(job, job->conf.reserve / 2))
+			failed(job, -ENOSPC);
 	}
 	if (drops > job->drops_told) {
 		log_warning("recording loses packets: the disk is too slow",

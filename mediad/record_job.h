@@ -27,7 +27,7 @@ struct record_job_conf {
 	uint32_t	 silence_ms;	/* of the far end, until it is over; 0: never */
 	uint64_t	 base_us;	/* when frame 0 was: moves on by what was paused */
 	uint64_t	 paused_us;	/* since when it is paused; 0: it is not */
-	uint64_t	 reserve;	/* octets that must be free on the disk to begin */
+	uint64_t	 reserve;	/* octets that must be free on the disk to begin; to go on half of it */
 	bool		 again;		/* another process had begun it */
 };
 

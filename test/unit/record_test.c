@@ -381,6 +381,28 @@ disk_hangs(void **state)
 	}
 }
 
+/* What must stay free on the disk stays free: the recording ends, and what it has is valid. */
+static void
+disk_fills(void **state)
+{
+	unsigned i;
+	size_t n;
+
+	(void)state;
+	begin(0, 0, 0, false);
+	for (i = 0; i < 1000 && !job->over; i++) {
+		push(TAP_IN, 1, (uint16_t)i, i * 160, T0 + i * PACKET, 100);
+		if (i == 200)
+			job->conf.reserve = UINT64_MAX;
+		record_job_step(job, T0 + i * PACKET, scratch);
+	}
+	assert_true(job->over);
+	assert_int_equal(job->outcome, MEDIA_RECORD_DISK_FULL);
+	record_job_end(job);
+	samples(&n);
+	assert_in_range(n, 200 * 160, i * 160);
+}
+
 static void
 names(void **state)
 {
@@ -408,6 +430,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(limits, setup, teardown),
 		cmocka_unit_test_setup_teardown(killed, setup, teardown),
 		cmocka_unit_test_setup_teardown(disk_hangs, setup, teardown),
+		cmocka_unit_test_setup_teardown(disk_fills, setup, teardown),
 		cmocka_unit_test(names),
 	};
 
