@@ -10,9 +10,20 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "mediad/g711.h"
 #include "mediad/receive.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+int LLVMFuzzerInitialize(int *argc, char ***argv);
+
+int
+LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+	(void)argc;
+	(void)argv;
+	g711_tables();
+	return 0;
+}
 
 /* Records: kind, steps of number, timestamp and clock, length, and so many octets. */
 int

@@ -19,6 +19,7 @@
 #include <cmocka.h>
 
 #include "mediad/codec.h"
+#include "mediad/g711.h"
 #include "mediad/receive.h"
 #include "test/unit/oom.h"
 
@@ -463,5 +464,6 @@ main(void)
 		cmocka_unit_test(adapts),
 	};
 
+	g711_tables();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
