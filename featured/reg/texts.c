@@ -40,6 +40,7 @@ struct reader {
 	char user[65];
 	size_t n;
 	uint64_t again_ms; /* try again then, 0: when something happens */
+	bool news;         /* a phone has registered while another was being asked */
 	STAILQ_HEAD(, text) texts;
 };
 
@@ -159,6 +160,8 @@ on_answer(void *arg, const struct ipc_msg *reply)
 		drop(x);
 		if (more)
 			pump(t, r);
+	} else if (x->asked == 0 && r->news) {
+		pump(t, r);
 	} else if (x->asked == 0) {
 		r->again_ms = t->now_ms + AGAIN_MS;
 	}
@@ -197,6 +200,7 @@ pump(struct texts *t, struct reader *r)
 	r->again_ms = 0;
 	if (x == NULL || !x->stored || x->asked > 0)
 		return;
+	r->news = false;
 	n = bindings_lookup(t->env.bindings, r->user, t->now_ms, contacts, CONTACTS_MAX);
 	for (size_t i = 0; i < n; i++)
 		send_to(x, contacts[i]);
@@ -210,8 +214,10 @@ texts_registered(struct texts *t, const char *user)
 	struct reader *r;
 
 	HASH_FIND_STR(t->readers, user, r);
-	if (r != NULL)
-		pump(t, r);
+	if (r == NULL)
+		return;
+	r->news = true;
+	pump(t, r);
 }
 
 void

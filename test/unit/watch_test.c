@@ -587,6 +587,14 @@ texts_wait_for_their_reader(void **state)
 	phone_says(408);
 	hears("");
 	assert_int_equal(texts_kept(texts), 1);
+	texts_registered(texts, "1002");
+	hears("body=two");
+	texts_registered(texts, "1002"); /* while it is being asked: at once when that has failed */
+	hears("");
+	phone_says(503);
+	hears("body=two");
+	phone_says(503);
+	hears("");
 	now += 121000;
 	watch_tick(watch, now);
 	hears("body=two");
