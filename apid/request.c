@@ -132,6 +132,20 @@ request_call_id(struct request *req)
 	return false;
 }
 
+bool
+request_call_of(struct request *req, const char *id, uint8_t call[UUID_LEN])
+{
+	if (id == NULL) {
+		if (!request_call_id(req))
+			return false;
+	} else if (uuid_parse(&req->call, id) != 0) {
+		request_error(req, 404, "no such call");
+		return false;
+	}
+	memcpy(call, req->call.b, UUID_LEN);
+	return true;
+}
+
 /* application/json, with any parameters. */
 static bool
 is_json(const char *type)
@@ -197,6 +211,15 @@ request_reply_body(struct request *req, const struct ipc_msg *reply, uint16_t ty
 	else if ((reply->flags & IPC_MORE) == 0)
 		request_error(req, 500, "featured gave an answer of the wrong kind");
 	return NULL;
+}
+
+void
+request_done(void *arg, const struct ipc_msg *reply)
+{
+	struct request *req = arg;
+
+	if (request_reply_body(req, reply, MSG_done) != NULL)
+		request_success(req);
 }
 
 void

@@ -115,6 +115,10 @@ bool request_query(struct request *req, const char *const *names);
 
 /* Reads the route's {call_id} into req->call. Returns true, or answers 404 and returns false. */
 bool request_call_id(struct request *req);
+/*
+ * The same into call. The documented paths name the call in the body: id is what stands there; NULL: the route's.
+ */
+bool request_call_of(struct request *req, const char *id, uint8_t call[UUID_LEN]);
 
 struct text_member;
 /* Reads the JSON body (text.h). Returns true, or answers 400 or 415 and returns false. */
@@ -137,6 +141,9 @@ bool request_ask(struct request *req, uint16_t type, const void *body, ipc_reply
  * it, or when reply is of another type than expected (500). Else its body.
  */
 const void *request_reply_body(struct request *req, const struct ipc_msg *reply, uint16_t type);
+
+/* A callback for what has nothing to tell: {"success": true}, or the error. */
+void request_done(void *arg, const struct ipc_msg *reply);
 
 /* The end of a list: answers with req->list, or with the error that reply is. */
 void request_list(struct request *req, const struct ipc_msg *reply);

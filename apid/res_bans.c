@@ -29,15 +29,6 @@ res_v1_bans(struct request *req)
 	request_ask(req, MSG_bans_get, &(struct msg_bans_get){}, on_ban);
 }
 
-static void
-on_lifted(void *arg, const struct ipc_msg *reply)
-{
-	struct request *req = arg;
-
-	if (request_reply_body(req, reply, MSG_done) != NULL)
-		request_success(req);
-}
-
 void
 res_v1_ban_delete(struct request *req)
 {
@@ -51,5 +42,5 @@ res_v1_ban_delete(struct request *req)
 		return;
 	}
 	addr_print_ip(&addr, delete.address);
-	request_ask(req, MSG_ban_delete, &delete, on_lifted);
+	request_ask(req, MSG_ban_delete, &delete, request_done);
 }

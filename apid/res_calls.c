@@ -147,15 +147,6 @@ res_v1_call_start(struct request *req)
 	res_call_start(req);
 }
 
-static void
-on_done(void *arg, const struct ipc_msg *reply)
-{
-	struct request *req = arg;
-
-	if (request_reply_body(req, reply, MSG_done) != NULL)
-		request_success(req);
-}
-
 void
 res_v1_call_hangup(struct request *req)
 {
@@ -164,7 +155,7 @@ res_v1_call_hangup(struct request *req)
 	if (!request_query(req, NULL) || !request_call_id(req))
 		return;
 	memcpy(hangup.call, req->call.b, UUID_LEN);
-	request_ask(req, MSG_call_hangup, &hangup, on_done);
+	request_ask(req, MSG_call_hangup, &hangup, request_done);
 }
 
 /* ---- trace ---- */

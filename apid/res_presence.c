@@ -101,15 +101,6 @@ res_v1_presence_one(struct request *req)
 }
 
 static void
-on_set(void *arg, const struct ipc_msg *reply)
-{
-	struct request *req = arg;
-
-	if (request_reply_body(req, reply, MSG_done) != NULL)
-		request_success(req);
-}
-
-static void
 set(struct request *req, struct msg_presence_set *m, const char *status)
 {
 	for (size_t i = PRESENCE_AVAILABLE; i < sizeof(names) / sizeof(names[0]); i++)
@@ -118,7 +109,7 @@ set(struct request *req, struct msg_presence_set *m, const char *status)
 	if (m->status == 0)
 		request_error(req, 400, "status is none of " NAMES);
 	else
-		request_ask(req, MSG_presence_set, m, on_set);
+		request_ask(req, MSG_presence_set, m, request_done);
 }
 
 void

@@ -20,15 +20,6 @@
 	"id, call_id, state, from_extension, to_extension, started_by, " MS("start_time") ", " MS(  \
 	    "end_time") ", duration_ms, bytes, channels, outcome, path"
 
-static void
-on_done(void *arg, const struct ipc_msg *reply)
-{
-	struct request *req = arg;
-
-	if (request_reply_body(req, reply, MSG_done) != NULL)
-		request_success(req);
-}
-
 /* ---- live calls ---- */
 
 static void
@@ -41,20 +32,9 @@ hold(struct request *req, bool by_body, bool on)
 		{ .name = NULL },
 	};
 
-	if (!request_query(req, NULL))
-		return;
-	if (by_body) {
-		if (!request_body(req, members))
-			return;
-		if (uuid_parse(&req->call, id) != 0) {
-			request_error(req, 404, "no such call");
-			return;
-		}
-	} else if (!request_call_id(req)) {
-		return;
-	}
-	memcpy(m.call, req->call.b, UUID_LEN);
-	request_ask(req, MSG_call_hold, &m, on_done);
+	if (request_query(req, NULL) && (!by_body || request_body(req, members)) &&
+	    request_call_of(req, by_body ? id : NULL, m.call))
+		request_ask(req, MSG_call_hold, &m, request_done);
 }
 
 void
@@ -92,9 +72,9 @@ res_v1_call_recording(struct request *req)
 		{ .name = NULL },
 	};
 
-	if (!request_query(req, NULL) || !request_body(req, members) || !request_call_id(req))
+	if (!request_query(req, NULL) || !request_body(req, members) ||
+	    !request_call_of(req, NULL, m.call))
 		return;
-	memcpy(m.call, req->call.b, UUID_LEN);
 	for (uint8_t i = 0; i < 4; i++) {
 		if (str_eq(action, actions[i]))
 			m.action = i + 1;
@@ -102,7 +82,7 @@ res_v1_call_recording(struct request *req)
 	if (m.action == 0)
 		request_error(req, 400, "action must be start, stop, pause or resume");
 	else
-		request_ask(req, MSG_call_record, &m, on_done);
+		request_ask(req, MSG_call_record, &m, request_done);
 }
 
 /* ---- those that there are ---- */

@@ -9,31 +9,6 @@
 #include "common/base/clock.h"
 #include "common/base/str.h"
 
-/* The documented paths name the call in the body, the newer ones in the path. id: the body's, or
- * NULL. Returns true, or answers 404. */
-static bool
-call_of(struct request *req, const char *id, uint8_t *call)
-{
-	if (id == NULL) {
-		if (!request_call_id(req))
-			return false;
-	} else if (uuid_parse(&req->call, id) != 0) {
-		request_error(req, 404, "no such call");
-		return false;
-	}
-	memcpy(call, req->call.b, UUID_LEN);
-	return true;
-}
-
-static void
-on_done(void *arg, const struct ipc_msg *reply)
-{
-	struct request *req = arg;
-
-	if (request_reply_body(req, reply, MSG_done) != NULL)
-		request_success(req);
-}
-
 static void
 transfer(struct request *req, bool by_body)
 {
@@ -52,8 +27,8 @@ transfer(struct request *req, bool by_body)
 	};
 
 	if (request_query(req, NULL) && request_body(req, members) &&
-	    call_of(req, by_body ? id : NULL, m.call))
-		request_ask(req, MSG_call_transfer, &m, on_done);
+	    request_call_of(req, by_body ? id : NULL, m.call))
+		request_ask(req, MSG_call_transfer, &m, request_done);
 }
 
 void
@@ -98,7 +73,7 @@ park(struct request *req, bool by_body)
 	};
 
 	if (request_query(req, NULL) && request_body(req, members) &&
-	    call_of(req, by_body ? id : NULL, m.call))
+	    request_call_of(req, by_body ? id : NULL, m.call))
 		request_ask(req, MSG_call_park, &m, on_call_parked);
 }
 

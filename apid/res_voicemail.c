@@ -111,22 +111,13 @@ res_v1_voicemail_change(struct request *req)
 	json_decref(folder);
 }
 
-static void
-on_done(void *arg, const struct ipc_msg *reply)
-{
-	struct request *req = arg;
-
-	if (request_reply_body(req, reply, MSG_done) != NULL)
-		request_success(req);
-}
-
 void
 res_v1_voicemail_delete(struct request *req)
 {
 	struct msg_voicemail_delete m = { 0 };
 
 	if (request_query(req, NULL) && message_of(req, m.message))
-		request_ask(req, MSG_voicemail_delete, &m, on_done);
+		request_ask(req, MSG_voicemail_delete, &m, request_done);
 }
 
 static void

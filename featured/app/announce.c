@@ -42,18 +42,6 @@ announce_start(struct core *core, struct call *call, const struct plan_step *ste
 }
 
 static void
-announce_leg_event(struct core *core, struct call *call, struct leg *leg, enum call_leg_event event,
-    const struct leg_arg *arg)
-{
-	/* Only legs other than the caller's come here, and there are none. */
-	(void)core;
-	(void)call;
-	(void)leg;
-	(void)event;
-	(void)arg;
-}
-
-static void
 announce_media_event(struct core *core, struct call *call, struct leg *leg,
     enum app_media_event event, uint32_t value, uint8_t outcome)
 {
@@ -82,7 +70,6 @@ announce_stop(struct core *core, struct call *call)
 const struct app app_announce = {
 	.name = "announce",
 	.start = announce_start,
-	.leg_event = announce_leg_event,
 	.media_event = announce_media_event,
 	.timer = announce_timer,
 	.stop = announce_stop,

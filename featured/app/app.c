@@ -58,19 +58,7 @@ refuse_start(struct core *core, struct call *call, const struct plan_step *step)
 	call_end(core, call, step->status, step->q850, CDR_SIDE_SYSTEM, NULL);
 }
 
-static void
-refuse_leg_event(struct core *core, struct call *call, struct leg *leg, enum call_leg_event event,
-    const struct leg_arg *arg)
-{
-	(void)core;
-	(void)call;
-	(void)leg;
-	(void)event;
-	(void)arg;
-}
-
 const struct app app_refuse = {
 	.name = "refuse",
 	.start = refuse_start,
-	.leg_event = refuse_leg_event,
 };

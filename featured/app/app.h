@@ -18,6 +18,7 @@ enum app_media_event {
 struct app {
 	const char *name;
 	void (*start)(struct core *, struct call *, const struct plan_step *);
+	/* NULL, like those below it: it has nothing to do with them. */
 	void (*leg_event)(struct core *, struct call *, struct leg *, enum call_leg_event,
 	    const struct leg_arg *);
 	void (*media_event)(struct core *, struct call *, struct leg *, enum app_media_event,

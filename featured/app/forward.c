@@ -11,19 +11,7 @@ forward_start(struct core *core, struct call *call, const struct plan_step *step
 	call_divert(core, call, to, (enum divert_reason)step->status);
 }
 
-static void
-forward_leg_event(struct core *core, struct call *call, struct leg *leg, enum call_leg_event event,
-    const struct leg_arg *arg)
-{
-	(void)core;
-	(void)call;
-	(void)leg;
-	(void)event;
-	(void)arg;
-}
-
 const struct app app_forward = {
 	.name = "forward",
 	.start = forward_start,
-	.leg_event = forward_leg_event,
 };

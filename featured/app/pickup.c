@@ -58,20 +58,7 @@ pickup_start(struct core *core, struct call *call, const struct plan_step *step)
 	transfer_pick_up(core, leg, ringing);
 }
 
-static void
-pickup_leg_event(struct core *core, struct call *call, struct leg *leg, enum call_leg_event event,
-    const struct leg_arg *arg)
-{
-	/* It is over as soon as it starts. */
-	(void)core;
-	(void)call;
-	(void)leg;
-	(void)event;
-	(void)arg;
-}
-
 const struct app app_pickup = {
 	.name = "pickup",
 	.start = pickup_start,
-	.leg_event = pickup_leg_event,
 };

@@ -530,9 +530,9 @@ call_leg_event(struct core *core, struct leg *leg, enum call_leg_event event,
 	else if (caller && event == CALL_LEG_FAILED)
 		call_end(core, call, arg->status != 0 ? arg->status : 500, 0, CDR_SIDE_SYSTEM,
 		    arg->status == 488 ? "no common codec" : "media failed");
-	else if (app != NULL)
+	else if (app != NULL && app->leg_event != NULL)
 		app->leg_event(core, call, leg, event, arg);
-	else if (event ==
+	else if (app == NULL && event ==
 	    CALL_LEG_GONE) /* an app of a newer version: bridged until someone hangs up */
 		call_end(core, call, 480, 16, CDR_SIDE_CALLEE, NULL);
 }
