@@ -23,6 +23,7 @@ struct ctl {
 	const char	*run_dir;
 	bool		 json;		/* print what the API answered */
 	bool		 admin;		/* token --admin */
+	bool		 help, version;
 	const char	*date;		/* cdr */
 	const char	*limit;		/* cdr */
 	const char	*set;		/* extension */

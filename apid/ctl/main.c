@@ -319,7 +319,8 @@ parse(struct ctl *ctl, int argc, char **argv)
 	} options[] = { { "-r", &ctl->run_dir, NULL }, { "--json", NULL, &ctl->json },
 		{ "--admin", NULL, &ctl->admin }, { "-a", NULL, &ctl->admin },
 		{ "--date", &ctl->date, NULL }, { "--limit", &ctl->limit, NULL },
-		{ "--set", &ctl->set, NULL } };
+		{ "--set", &ctl->set, NULL }, { "-V", NULL, &ctl->version },
+		{ "-h", NULL, &ctl->help }, { "--help", NULL, &ctl->help } };
 	int n = 0;
 
 	for (int i = 1; i < argc; i++) {
@@ -352,15 +353,16 @@ main(int argc, char **argv)
 	enum ctl_exit r;
 	int n;
 
-	if (argc == 2 && (str_eq(argv[1], "-h") || str_eq(argv[1], "--help"))) {
+	n = parse(&ctl, argc, argv);
+	if (ctl.help) {
 		usage(stdout);
 		return 0;
 	}
-	if (argc == 2 && str_eq(argv[1], "-V")) {
+	if (ctl.version) {
 		printf("wardenctl %s\n", WARDEN_VERSION);
 		return 0;
 	}
-	if ((n = parse(&ctl, argc, argv)) < 1)
+	if (n < 1)
 		return usage(stderr);
 	while (c < end && !str_eq(c->name, argv[0]))
 		c++;
