@@ -304,6 +304,7 @@ check_number(struct conf *conf, const struct settings *s, const char *list, size
 {
 	const struct queue_setting *q = s->queues.v;
 	char path[64];
+	int64_t slot;
 
 	item_path(path, sizeof(path), list, i, "number");
 	if (!only(number, DIGITS))
@@ -313,6 +314,13 @@ check_number(struct conf *conf, const struct settings *s, const char *list, size
 	for (size_t k = 0; k < s->queues.n; k++)
 		if (str_eq(q[k].number, number))
 			return conf_error(conf, path, "number \"%s\" is a queue's already", number);
+	if (number[0] != '0' &&
+	    str_to_i64(number, s->parking.range_start, s->parking.range_end, &slot) == 0)
+		return conf_error(conf, path, "number \"%s\" is a parking slot's already", number);
+	for (size_t k = 0; k < DIALLED; k++)
+		if (str_eq(settings_feature_code(s, feature_codes[k].key), number))
+			return conf_error(conf, path, "number \"%s\" is the feature code of %s already",
+			    number, feature_codes[k].key);
 	return true;
 }
 
@@ -421,10 +429,14 @@ check_feature_codes(struct conf *conf, const struct settings *s)
 	for (size_t i = 0; i < FEATURES; i++) {
 		for (size_t k = 0; k < i; k++) {
 			const char *a = feature_codes[i].key, *b = feature_codes[k].key;
+			bool set = false;
 
 			if (!codes_clash(s, i, k))
 				continue;
-			str_format(path, sizeof(path), "feature_codes.%s", a);
+			/* The line is that of the one that is set; the other may be a default. */
+			for (size_t j = 0; j < s->feature_codes.n; j++)
+				set = set || str_eq(s->feature_codes.v[j].key, a);
+			str_format(path, sizeof(path), "feature_codes.%s", set ? a : b);
 			return conf_error(conf, path,
 			    i < DIALLED ? "%s and %s have the same code %s"
 			                : "%s and %s begin alike: %s", a, b,

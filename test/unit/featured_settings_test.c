@@ -124,7 +124,13 @@ mistakes(void **state)
 		    5, "not a regular expression" },
 		{ "feature_codes:\n  echo: \"*44\"\n  unheard: \"*1\"\n", 3, "unknown feature" },
 		{ "feature_codes:\n  echo: \"*44a\"\n", 2, "1 to 16" },
-		{ "feature_codes:\n  echo: \"*97\"\n", 0, "the same code" },
+		{ "feature_codes:\n  echo: \"*97\"\n", 2, "the same code" },
+		{ "extensions:\n  - number: \"1\"\nring_groups:\n  - number: \"75\"\n    members: "
+		  "[\"1\"]\n",
+		    4, "a parking slot's already" },
+		{ "extensions:\n  - number: \"1\"\npaging_groups:\n  - number: \"700\"\n    members: "
+		  "[\"1\"]\n",
+		    4, "the feature code of park already" },
 		{ "server:\n  realm: 'a\"b'\n", 2, "quotes" },
 		{ "server:\n  domain: \"a b\"\n", 2, "not a domain" },
 		{ "database:\n  host: localhost\n", 2, "Unix socket" },
