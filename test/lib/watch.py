@@ -71,6 +71,14 @@ class Watch:
                     raise AssertionError("%s of %s: no such NOTIFY; got %s" % (self.event, self.user, [m.body for m in got][-4:]))
                 changed.wait(min(left, 0.2))
 
+    def now(self, fits, timeout=8.0):
+        """Waits until the newest NOTIFY fits, whether it was seen before or not: what changes and changes back within the limit on the
+        rate need not be told."""
+        with lock:
+            if not changed.wait_for(lambda: fits(self.notifies[-1]), timeout):
+                raise AssertionError("%s of %s: stays %s" % (self.event, self.user, self.notifies[-1].body))
+            self.taken = len(self.notifies)
+
     def none(self, seconds):
         with lock:
             end = time.monotonic() + seconds
