@@ -687,8 +687,8 @@ user_states(void **unused)
 	str_copy(s.number, sizeof(s.number), "1003");
 	assert_int_equal(userstates_set(u, &s, 1500), 0);
 	assert_int_equal(userstates_db_open(&copy, u, db), 0);
-	db_close(&db);
 	userstates_db_close(&copy);
+	db_close(&db);
 	assert_int_equal(db_open(&db, event, &settings), 0);
 	assert_int_equal(userstates_db_open(&copy, u, db), 0);
 	RUN_UNTIL(userstates_get(u, "1001")->dnd);
