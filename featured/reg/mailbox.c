@@ -140,7 +140,20 @@ tell_of(struct mailbox *mb, struct box *box)
 
 /* ---- opening ---- */
 
-static void
+/* A record that has passed its checksum, but was written by something else than this. */
+static bool
+is_sound(const struct mailbox_item *i)
+{
+#define ENDS(field) (memchr((field), '\0', sizeof(field)) != NULL)
+	return i->kind >= MAILBOX_MESSAGE && i->kind <= MAILBOX_ANNOUNCEMENT &&
+	    i->state >= MAILBOX_RECORDING && i->state <= MAILBOX_GONE &&
+	    i->folder < MAILBOX_FOLDERS && ENDS(i->box) && ENDS(i->file_box) &&
+	    ENDS(i->comment_box) && ENDS(i->from) && ENDS(i->from_name);
+#undef ENDS
+}
+
+/* Returns 0 or -ENOMEM: then everything stays on the disk for the next try. */
+static int
 load(struct mailbox *mb)
 {
 	const struct mailbox_item *item;
@@ -150,24 +163,30 @@ load(struct mailbox *mb)
 	for (uint32_t s = ckpt_next(mb->items_ck, 0); s != CKPT_NONE;
 	     s = ckpt_next(mb->items_ck, s + 1)) {
 		item = ckpt_get(mb->items_ck, s);
-		if (item == NULL || mailbox_find(mb, &item->id) != NULL ||
-		    memchr(item->box, '\0', sizeof(item->box)) == NULL ||
-		    add(mb, item, s) == NULL)
+		if (item == NULL || !is_sound(item) || mailbox_find(mb, &item->id) != NULL) {
+			log_error("a message's record is not usable and dropped", kv_u("slot", s));
 			ckpt_del(mb->items_ck, s);
+		} else if (add(mb, item, s) == NULL) {
+			return -ENOMEM;
+		}
 	}
 	for (uint32_t s = ckpt_next(mb->pins_ck, 0); s != CKPT_NONE;
 	     s = ckpt_next(mb->pins_ck, s + 1)) {
 		pin = ckpt_get(mb->pins_ck, s);
-		box = pin != NULL && memchr(pin->box, '\0', sizeof(pin->box)) != NULL
-		    ? box_of(mb, pin->box)
-		    : NULL;
-		if (box == NULL || box->pin_slot != CKPT_NONE) {
+		if (pin == NULL || memchr(pin->box, '\0', sizeof(pin->box)) == NULL) {
+			ckpt_del(mb->pins_ck, s);
+			continue;
+		}
+		if ((box = box_of(mb, pin->box)) == NULL)
+			return -ENOMEM;
+		if (box->pin_slot != CKPT_NONE) {
 			ckpt_del(mb->pins_ck, s);
 			continue;
 		}
 		box->pin = *pin;
 		box->pin_slot = s;
 	}
+	return 0;
 }
 
 int
@@ -182,6 +201,7 @@ mailbox_open(struct mailbox **out, sd_event *event, const char *dir)
 	if (mb == NULL)
 		return -ENOMEM;
 	mb->event = event;
+	mb->sync.fds[0] = mb->sync.fds[1] = mb->sync.event_fd = -1;
 	TAILQ_INIT(&mb->told);
 	r = str_format(items, sizeof(items), "%s/mailbox.ckpt", dir) &&
 	        str_format(pins, sizeof(pins), "%s/mailbox_pins.ckpt", dir)
@@ -193,10 +213,10 @@ mailbox_open(struct mailbox **out, sd_event *event, const char *dir)
 	if (r == 0)
 		r = ckpt_open(&mb->pins_ck, pins, PINS_MAGIC, VERSION, sizeof(struct pin_rec),
 		    MAILBOX_PINS_MAX);
-	if (r == 0) {
-		load(mb);
+	if (r == 0)
+		r = load(mb);
+	if (r == 0)
 		r = mailbox_sync_start(mb, paths);
-	}
 	if (r < 0)
 		mailbox_close(&mb);
 	*out = mb;

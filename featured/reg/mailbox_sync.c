@@ -104,7 +104,6 @@ mailbox_sync_start(struct mailbox *mb, const char *const paths[2])
 	sigset_t all, old;
 	int r;
 
-	s->fds[0] = s->fds[1] = s->event_fd = -1;
 	if (mb->event == NULL)
 		return 0;
 	for (int i = 0; i < 2; i++) {
