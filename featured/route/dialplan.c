@@ -14,6 +14,7 @@
 #include "featured/settings.h"
 
 #define PROMPT_UNKNOWN   "ss-noservice" /* "the number you have dialled is not in service" */
+#define PROMPT_NO_MAILBOX "wd-no-mailbox"
 #define PROMPT_NO_CALLER "unidentified-no-callback"
 #define PROMPT_NO_SPEED  "speed-dial-empty"
 
@@ -201,6 +202,9 @@ route_feature(const struct route_ask *ask, const char *feature, const char *rest
 	} else if (strcmp(feature, "announcement") == 0 && s->features.voicemail &&
 	    settings_extension(s, ask->from) != NULL) {
 		plan_add(plan, APP_ANNOUNCEMENT, "");
+	} else if (strcmp(feature, "voicemail") == 0 || strcmp(feature, "announcement") == 0) {
+		str_format(why, why_size, "%s, but the caller has none", feature);
+		told(plan, PROMPT_NO_MAILBOX);
 	} else if (strcmp(feature, "status") == 0 && settings_extension(s, rest) != NULL) {
 		plan_add(plan, APP_STATUS, rest);
 	} else if (strcmp(feature, "status") == 0) {

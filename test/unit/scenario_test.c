@@ -714,6 +714,16 @@ set_line(struct run *run, const char *word, char *rest)
 	} else if (strcmp(word, "operator") == 0) {
 		str_copy(run->settings.voicemail.operator_number,
 		    sizeof(run->settings.voicemail.operator_number), a);
+	} else if (strcmp(word, "max_messages") == 0) {
+		run->settings.voicemail.max_messages = atoi(a);
+	} else if (strcmp(word, "retention_days") == 0) {
+		run->settings.voicemail.retention_days = atoi(a);
+	} else if (strcmp(word, "voicemail") == 0) {
+		run->settings.features.voicemail = strcmp(a, "yes") == 0;
+	} else if (strcmp(word, "sweep") == 0) {
+		begin(run);
+		core_mailbox_tick(run->core);
+		end(run);
 	} else if (strcmp(word, "language") == 0) {
 		str_copy(run->settings.server.language, sizeof(run->settings.server.language), a);
 	} else if (strcmp(word, "mailbox") == 0) {
