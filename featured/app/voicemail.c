@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "common/base/log.h"
 #include "featured/call/session.h"
 #include "featured/call/voicefile.h"
 #include "featured/settings.h"
@@ -121,6 +122,20 @@ vm_has_box(const struct core *core, const char *user)
 
 	return core->env.mailbox != NULL && core->settings->features.voicemail && e != NULL &&
 	    e->voicemail_pin[0] != '\0';
+}
+
+bool
+vm_is_full(struct core *core, struct call *call, const char *box)
+{
+	static struct log_bucket bucket;
+	size_t n = mailbox_size(core->env.mailbox, box);
+
+	if (n < (size_t)core->settings->voicemail.max_messages)
+		return false;
+	trace_add(core, call, "app", "full", "%s has %zu messages", box, n);
+	log_limited(&bucket, LL_WARNING, "mailbox is full: a message is refused",
+	    kv_s("mailbox", box), kv_s("caller", call->r.from), kv_u("messages", n));
+	return true;
 }
 
 /*

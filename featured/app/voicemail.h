@@ -97,6 +97,8 @@ void vm_item_drop(struct core *core, struct call *call);
 void vm_dial(struct core *core, struct call *call, const char *number);
 
 bool vm_has_box(const struct core *core, const char *user);
+/* No message more goes into box; that is logged and stands in the call's trace. */
+bool vm_is_full(struct core *core, struct call *call, const char *box);
 /* voicemail_message.c: the message that is being heard, NULL none. */
 struct mailbox_item *vm_message(const struct core *core, struct call *call);
 /* The session is over: what was deleted goes, what was heard is old. */
@@ -123,5 +125,6 @@ void vm_comment_input(struct core *core, struct call *call, const char *digits);
 void vm_comment_recorded(struct core *core, struct call *call, struct mailbox_item *item);
 void vm_call_said(struct core *core, struct call *call);
 void vm_reply_said(struct core *core, struct call *call);
+void vm_reply_input(struct core *core, struct call *call, const char *digits);
 
 #endif

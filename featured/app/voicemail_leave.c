@@ -29,8 +29,8 @@ greeting_enter(struct core *core, struct call *call)
 		vm_say_then(core, call, &say, VM_BYE);
 		return;
 	}
-	if (mailbox_size(mb, v->box) >= (size_t)core->settings->voicemail.max_messages) {
-		say_prompt(&say, "vm-mailboxfull");
+	if (vm_is_full(core, call, v->box)) {
+		say_prompt(&say, "vm-mailboxfull&vm-goodbye");
 		vm_say_then(core, call, &say, VM_BYE);
 		return;
 	}

@@ -90,19 +90,23 @@ main_enter(struct core *core, struct call *call)
 {
 	struct voicemail_state *v = vm_of(call);
 	struct mailbox_counts c;
+	uint32_t normal;
 	struct say say;
 
 	mailbox_count(core->env.mailbox, v->box, &c);
 	memset(&v->message, 0, sizeof(v->message));
 	vm_say(core, call, &say);
 	say_prompt(&say, "vm-youhave");
-	if (c.fresh_urgent > 0) {
+	normal = c.fresh - c.fresh_urgent;
+	if (c.fresh_urgent > 0 && normal + c.old > 0) {
 		say_number(&say, c.fresh_urgent);
 		say_prompt(&say, "vm-Urgent&vm-and");
+	} else if (c.fresh_urgent > 0) {
+		say_count(&say, c.fresh_urgent, "vm-Urgent");
 	}
-	if (c.fresh > 0 || c.old == 0)
-		say_count(&say, c.fresh, "vm-INBOX");
-	if (c.fresh > 0 && c.old > 0)
+	if (normal > 0 || c.fresh + c.old == 0)
+		say_count(&say, normal, "vm-INBOX");
+	if (normal > 0 && c.old > 0)
 		say_prompt(&say, "vm-and");
 	if (c.old > 0)
 		say_count(&say, c.old, "vm-Old");
@@ -273,6 +277,8 @@ const struct vm_state_def vm_main_states[VM_OPTIONS - VM_PIN] = {
 	AT(VM_SAVE) = { .name = "save", .enter = save_enter, .input = save_input },
 	AT(VM_SAID) = { .name = "said", .input = vm_said_input, .timeout = vm_menu_back },
 	AT(VM_CALL) = { .name = "call", .said = vm_call_said },
-	AT(VM_REPLY) = { .name = "reply", .said = vm_reply_said },
+	AT(VM_REPLY) = { .name = "reply",
+	    .input = vm_reply_input,
+	    .timeout = vm_reply_said },
 #undef AT
 };

@@ -253,6 +253,9 @@ vm_advanced_input(struct core *core, struct call *call, const char *digits)
 	} else if (digits[0] == '1' && !vm_has_box(core, item->from)) {
 		say_prompt(&say, "wd-no-mailbox");
 		vm_say_then(core, call, &say, VM_SAID);
+	} else if (digits[0] == '1' && vm_is_full(core, call, item->from)) {
+		say_prompt(&say, "vm-mailboxfull");
+		vm_say_then(core, call, &say, VM_SAID);
 	} else if (digits[0] == '2' &&
 	    (item->from[0] == '\0' || item->from[strspn(item->from, "0123456789+")] != '\0')) {
 		say_prompt(&say, "vm-nonumber");
@@ -287,6 +290,13 @@ vm_reply_said(struct core *core, struct call *call)
 	v->at = 0;
 	str_copy(v->box, sizeof(v->box), v->number);
 	vm_go(core, call, VM_BEEP);
+}
+
+void
+vm_reply_input(struct core *core, struct call *call, const char *digits)
+{
+	(void)digits;
+	vm_reply_said(core, call);
 }
 
 /*
@@ -338,8 +348,7 @@ forward(struct core *core, struct call *call, struct mailbox_item *comment)
 	struct say say;
 	bool ok;
 
-	ok = item != NULL && mailbox_size(core->env.mailbox, v->number) <
-	        (size_t)core->settings->voicemail.max_messages &&
+	ok = item != NULL && !vm_is_full(core, call, v->number) &&
 	    mailbox_forward(core->env.mailbox, item, comment, v->number, core->real_ms) != NULL;
 	/* The comment lives as long as a message that it stands before. */
 	if (ok)
