@@ -69,7 +69,12 @@ on_found(void *arg, const struct ipc_msg *reply)
 			item->duration_ms = (uint32_t)((bytes - 44) * 1000 / rate);
 			item->state = MAILBOX_KEPT;
 			mailbox_changed(mb, item, clock_real_ms());
+			log_info("a message that mediad had lost is kept",
+			    kv_s("mailbox", item->box), kv_s("caller", item->from),
+			    kv_u("ms", item->duration_ms));
 		} else {
+			log_warning("a message is lost: it was being recorded, and there is no file",
+			    kv_s("mailbox", item->box), kv_s("caller", item->from));
 			mailbox_gone(mb, item, clock_real_ms());
 		}
 	}
