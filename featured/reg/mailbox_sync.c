@@ -10,9 +10,19 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "featured/reg/mailbox_impl.h"
+
+#define AGAIN_S 1
+
+static void
+again_in(struct timespec *at, time_t seconds)
+{
+	clock_gettime(CLOCK_REALTIME, at);
+	at->tv_sec += seconds;
+}
 
 static void *
 run(void *arg)
@@ -20,6 +30,7 @@ run(void *arg)
 	struct mailbox *mb = arg;
 	struct mailbox_sync *s = &mb->sync;
 	uint64_t number, one = 1;
+	struct timespec again;
 	int r;
 
 	pthread_mutex_lock(&s->lock);
@@ -35,6 +46,11 @@ run(void *arg)
 			log_limited(&mb->bucket, LL_ERROR, "mailboxes cannot be brought to disk",
 			    kv_s("why", strerror(-r)));
 		pthread_mutex_lock(&s->lock);
+		if (r < 0) { /* nobody is told before it is there */
+			again_in(&again, AGAIN_S);
+			pthread_cond_timedwait(&s->come, &s->lock, &again);
+			continue;
+		}
 		s->done = number;
 		if (write(s->event_fd, &one, sizeof(one)) < 0)
 			continue; /* it is full: then it is readable all the same */
