@@ -3,6 +3,7 @@
 made-up state. It reads the schema (common/ipc/schema/*.def) itself, so that it is also a second reading of the protocol.
 Called by test/web/api_test; must never be taken for the real one."""
 
+import contextlib
 import hashlib
 import os
 import re
@@ -114,7 +115,9 @@ class FakeFeatured:
         server.close()
         conn = self.conn
         if conn:
-            conn.shutdown(socket.SHUT_RDWR)
+            # Its thread may have closed it just now, apid having gone first.
+            with contextlib.suppress(OSError):
+                conn.shutdown(socket.SHUT_RDWR)
 
     def serve(self, server):
         while True:
