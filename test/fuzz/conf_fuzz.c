@@ -86,12 +86,15 @@ load(const char *file, const char *const *overrides)
 		conf_free(&conf, &s);
 		return;
 	}
+	/* check() names the place of the key that it speaks of, which need not be the override's. */
+	if (overrides != NULL && str_starts(conf.error, "-o ") && strlen(conf.error) > 4)
+		return;
 	str_format(prefix, sizeof(prefix), "%s:", file);
-	if (overrides != NULL)
-		str_copy(prefix, sizeof(prefix), "-o ");
+	if (overrides != NULL && !strstr(conf.error, "a port 666"))
+		abort();
 	if (!str_starts(conf.error, prefix) || strlen(conf.error) < strlen(prefix) + 2)
 		abort();
-	if (overrides == NULL && atoi(conf.error + strlen(prefix)) < 1)
+	if (atoi(conf.error + strlen(prefix)) < 1)
 		abort();
 }
 
