@@ -10,6 +10,7 @@ re-INVITE, BYE, UPDATE, INFO, OPTIONS and NOTIFY. All that arrives can be looked
     out.rtp.hear(1000); inc.rtp.hear(440)
     out.bye(); inc.over()
 """
+import contextlib
 import hashlib
 import re
 import time
@@ -65,12 +66,16 @@ class Phone(sip_lib.Phone):
             engine.remove(self.sock)
             return
         new, self.inbox = self.inbox[before:], self.inbox[:before]
-        for m in new:
+        self._took(new)
+
+    def _took(self, messages):
+        for m in messages:
             self.seen.append(m)
             if m.status:
                 self._response(m)
             else:
                 self._request(m)
+        changed.notify_all()
 
     def _tick(self):
         now = time.monotonic()
@@ -78,7 +83,8 @@ class Phone(sip_lib.Phone):
             for key, p in list(table.items()):
                 if now > p[3]:
                     del table[key]
-                elif now > p[1] and not self.tcp:
+                # A 2xx is sent again until the ACK comes whatever it travels by (RFC 3261 section 13.3.1.4).
+                elif now > p[1] and (not self.tcp or table is self.sent_200):
                     self.send_raw(p[0])
                     p[2] = min(p[2] * 2, 4)
                     p[1] = now + p[2]
@@ -196,10 +202,10 @@ class Phone(sip_lib.Phone):
     def me(self):
         return '"%s" %s' % (self.name, self.aor())
 
-    def register(self, expires=300, extra=()):
+    def register(self, expires=300, extra=(), **kw):
         self.cseq += 2
         m = self.transact("REGISTER", "sip:127.0.0.1", self.aor() + ";tag=" + unique(), self.aor(), self.reg_id, self.cseq,
-                          extra=list(extra) + ["Expires: %d" % expires])
+                          extra=list(extra) + ["Expires: %d" % expires], **kw)
         if m.status != 200:
             raise AssertionError("REGISTER of %s: %d" % (self.user, m.status))
         return m
@@ -229,6 +235,20 @@ class Phone(sip_lib.Phone):
             leg = find()
             leg.fetched = True
             return leg
+
+    def forget(self):
+        """Ends what is still up, and closes the sockets of all legs: the next case begins anew."""
+        for leg in list(self.legs.values()):
+            with contextlib.suppress(Exception):
+                if leg.state == "up":
+                    leg.bye()
+                elif leg.state != "over":
+                    leg.refuse(480) if leg.is_incoming else leg.cancel()
+        with lock:
+            for leg in self.legs.values():
+                leg.rtp.close()
+            self.legs, self.sent_200, self.inbox = {}, {}, []
+            del self.seen[:]
 
     def no_incoming(self, seconds=1.0):
         try:

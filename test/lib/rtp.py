@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: ISC
 """
 RTP for test phones: a tone goes out, what comes in is kept and searched for tones and keys. One thread (engine) serves every socket of
-the process; lock guards all that it shares with the test, changed is notified with each packet. Tests only.
+the process; lock guards all that it shares with the test; changed is notified with each SIP message and each key, not with each packet of
+sound, which would wake every waiting thread 50 times a second for each stream. Tests only.
 """
 import collections
+import contextlib
 import math
 import random
 import selectors
@@ -95,19 +97,18 @@ class Engine(threading.Thread):
     def run(self):
         due = time.monotonic()
         while True:
-            for key, _ in self.sel.select(max(0, due - time.monotonic())):
-                with lock:
+            ready = self.sel.select(max(0, due - time.monotonic()))
+            with lock:
+                for key, _ in ready:
                     if key.fileobj.fileno() >= 0:
-                        try:
+                        with contextlib.suppress(OSError):
                             key.data()
-                        except OSError:
-                            pass
-                        changed.notify_all()
             if time.monotonic() >= due:
                 due = max(due + 0.02, time.monotonic() - 0.2)
                 with lock:
                     for tick in list(self.ticks):
-                        tick()
+                        with contextlib.suppress(OSError):
+                            tick()
 
 
 engine = Engine()
@@ -122,7 +123,7 @@ class Rtp:
         self.port = self.sock.getsockname()[1]
         self.far, self.tone, self.sending, self.te = None, tone, True, te
         self.ssrc, self.seq, self.ts, self.at = random.getrandbits(32), random.getrandbits(16), random.getrandbits(32), 0
-        self.pcm = collections.deque(maxlen=RATE * 30)      # what was heard
+        self.heard = collections.deque(maxlen=1500)         # payload type and payload of what was heard
         self.times = collections.deque(maxlen=4096)         # arrival, sequence number, SSRC, payload type
         self.packets, self.keys, self._key_ts, self._dtmf = 0, "", None, collections.deque()
         self.alaw = False                                   # the far end takes no mu-law
@@ -151,9 +152,9 @@ class Rtp:
             if (ssrc, ts) != self._key_ts:
                 self._key_ts = (ssrc, ts)
                 self.keys += "0123456789*#ABCD"[payload[0] & 15]
+                changed.notify_all()
         elif pt in DECODE:
-            table = DECODE[pt]
-            self.pcm.extend(table[b] for b in payload)
+            self.heard.append((pt, payload))
 
     def _send(self, pt, payload, marker=False, ts=None):
         if pt == 0 and self.alaw:
@@ -210,10 +211,16 @@ class Rtp:
                                             for i in range(f * FRAME, f * FRAME + FRAME)))
                 self._band.extend([SILENCE[:FRAME]] * off)
 
+    @property
+    def pcm(self):
+        """The samples that were heard, of the last 1500 packets."""
+        with lock:
+            heard = list(self.heard)
+        return [DECODE[pt][b] for pt, payload in heard for b in payload]
+
     def tone_keys(self):
         """The keys that were heard in band, each once."""
-        with lock:
-            got = list(self.pcm)
+        got = self.pcm
         keys, last, since = "", None, 0
         for at in range(0, len(got) - 79, 80):
             part = got[at:at + 80]
@@ -228,22 +235,30 @@ class Rtp:
         return keys
 
     def recent(self, seconds=0.3):
+        n, parts = int(seconds * RATE), []
         with lock:
-            n = int(seconds * RATE)
-            return [self.pcm[i] for i in range(max(0, len(self.pcm) - n), len(self.pcm))]
+            for pt, payload in reversed(self.heard):
+                if n <= 0:
+                    break
+                parts.append((pt, payload[-n:]))
+                n -= len(payload)
+        return [DECODE[pt][b] for pt, payload in reversed(parts) for b in payload]
 
     def hears_now(self, hz, seconds=0.3):
         got = self.recent(seconds)
+        if len(got) < seconds * RATE * 0.9:
+            return False
         part, level = share(got, hz)
-        return len(got) >= seconds * RATE * 0.9 and part > 0.6 and level > 300
+        return part > 0.6 and level > 300
 
     def clear(self):
         with lock:
-            self.pcm.clear()
+            self.heard.clear()
 
-    def hear(self, hz, timeout=8.0, seconds=0.3):
-        """Waits until the last so many seconds are that tone, of what comes from now on."""
-        self.clear()
+    def hear(self, hz, timeout=8.0, seconds=0.3, fresh=True):
+        """Waits until the last so many seconds are that tone, of what comes from now on (or since the last clear())."""
+        if fresh:
+            self.clear()
         end = time.monotonic() + timeout
         while not self.hears_now(hz, seconds):
             if time.monotonic() > end:

@@ -67,6 +67,20 @@ class Msg:
         return self.start
 
 
+def from_stream(data, source=None):
+    """The messages in what a TCP connection has brought, and the beginning of the next one."""
+    got = []
+    while b"\r\n\r\n" in data:
+        head, _, rest = data.partition(b"\r\n\r\n")
+        m = re.search(rb"(?i)\r\n(?:content-length|l)\s*:\s*(\d+)", head)
+        n = int(m.group(1)) if m else 0
+        if len(rest) < n:
+            break
+        got.append(Msg(head.lstrip() + b"\r\n\r\n" + rest[:n], source))
+        data = rest[n:]
+    return got, data
+
+
 class Phone:
     def __init__(self, sip, tcp=False, host="127.0.0.1"):
         self.sip, self.tcp, self.host = sip, tcp, host
@@ -102,15 +116,8 @@ class Phone:
             return True
         if not data:
             raise EOFError("connection closed")
-        self.buf += data
-        while b"\r\n\r\n" in self.buf:
-            head, _, rest = self.buf.partition(b"\r\n\r\n")
-            m = re.search(rb"(?i)\r\n(?:content-length|l)\s*:\s*(\d+)", head)
-            n = int(m.group(1)) if m else 0
-            if len(rest) < n:
-                break
-            self.inbox.append(Msg(head.lstrip() + b"\r\n\r\n" + rest[:n], src))
-            self.buf = rest[n:]
+        got, self.buf = from_stream(self.buf + data, src)
+        self.inbox += got
         return True
 
     def wait(self, want, timeout=4.0):
