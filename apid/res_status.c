@@ -83,17 +83,23 @@ ask_extensions(struct request *req, ipc_reply_cb *cb)
 	request_ask(req, MSG_extensions_get, &(struct msg_extensions_get){}, cb);
 }
 
+/* The next item of the list; NULL: that was all, or it is none. */
+static const struct msg_extension_item *
+next_extension(struct request *req, const struct ipc_msg *reply)
+{
+	if (reply->flags & IPC_MORE)
+		return request_reply_body(req, reply, MSG_extension_item);
+	request_list(req, reply);
+	return NULL;
+}
+
 static void
 on_extension(void *arg, const struct ipc_msg *reply)
 {
 	struct request *req = arg;
-	const struct msg_extension_item *e;
+	const struct msg_extension_item *e = next_extension(req, reply);
 
-	if ((reply->flags & IPC_MORE) == 0) {
-		request_list(req, reply);
-		return;
-	}
-	if ((e = request_reply_body(req, reply, MSG_extension_item)) != NULL)
+	if (e != NULL)
 		json_array_append_new(req->list,
 		    json_pack("{s:o, s:o, s:b}", "number", text_json(e->number), "name",
 		        text_json(e->name), "registered", e->registered));
@@ -109,13 +115,9 @@ static void
 on_v1_extension(void *arg, const struct ipc_msg *reply)
 {
 	struct request *req = arg;
-	const struct msg_extension_item *e;
+	const struct msg_extension_item *e = next_extension(req, reply);
 
-	if ((reply->flags & IPC_MORE) == 0) {
-		request_list(req, reply);
-		return;
-	}
-	if ((e = request_reply_body(req, reply, MSG_extension_item)) != NULL)
+	if (e != NULL)
 		json_array_append_new(req->list,
 		    json_pack("{s:o, s:o, s:b, s:i, s:o, s:o, s:o}", "number", text_json(e->number),
 		        "name", text_json(e->name), "registered", e->registered, "contacts",

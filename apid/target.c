@@ -11,18 +11,6 @@
 #include "apid/text.h"
 #include "common/base/str.h"
 
-static int
-hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
 /* Decodes s in place. plus: a + is a space, as in queries. Returns NULL or the reason. */
 static const char *
 unescape(char *s, bool plus)
@@ -32,8 +20,8 @@ unescape(char *s, bool plus)
 
 	for (const char *p = s; *p != '\0'; p++) {
 		if (*p == '%') {
-			hi = hex_digit(p[1]);
-			lo = hi >= 0 ? hex_digit(p[2]) : -1;
+			hi = str_hex_digit(p[1]);
+			lo = hi >= 0 ? str_hex_digit(p[2]) : -1;
 			if (lo < 0)
 				return "bad percent escape in the target";
 			*to = (char)(hi << 4 | lo);

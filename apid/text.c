@@ -10,43 +10,18 @@
 #include "common/base/clock.h"
 #include "common/base/str.h"
 
-/* Length of the UTF-8 sequence at s, or 0 when it is none. Reads no further than the NUL. */
-static size_t
-sequence(const unsigned char *s)
-{
-	size_t n;
-
-	if (s[0] < 0x80)
-		return 1;
-	if (s[0] >= 0xc2 && s[0] <= 0xdf)
-		n = 2;
-	else if (s[0] >= 0xe0 && s[0] <= 0xef)
-		n = 3;
-	else if (s[0] >= 0xf0 && s[0] <= 0xf4)
-		n = 4;
-	else
-		return 0;
-	for (size_t i = 1; i < n; i++)
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-	if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) ||
-	    (s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f))
-		return 0;
-	return n;
-}
-
 ssize_t
 text_utf8_length(const char *s)
 {
-	const unsigned char *p = (const unsigned char *)s;
+	const char *p = s;
 	size_t n;
 
 	while (*p != '\0') {
-		if ((n = sequence(p)) == 0)
+		if ((n = str_utf8(p)) == 0)
 			return -1;
 		p += n;
 	}
-	return (ssize_t)((const char *)p - s);
+	return (ssize_t)(p - s);
 }
 
 json_t *
@@ -59,8 +34,8 @@ text_json(const char *s)
 
 	if (len >= 0)
 		return json_stringn_nocheck(s, (size_t)len);
-	for (const unsigned char *p = (const unsigned char *)s; *p != '\0'; p += n) {
-		if ((n = sequence(p)) > 0) {
+	for (const char *p = s; *p != '\0'; p += n) {
+		if ((n = str_utf8(p)) > 0) {
 			buf_add(&clean, p, n);
 		} else {
 			buf_str(&clean, "\xef\xbf\xbd");

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* Requests that wait for featured; see asked.h. Used by sub_in.c, publish.c and message.c. */
+/*
+ * Requests that wait for featured; see asked.h. Used by register.c, sub_in.c, publish.c and
+ * message.c.
+ */
 #include "sipd/asked.h"
 
 #include <sofia-sip/tport.h>
@@ -22,10 +25,6 @@ asked_may(msg_t *msg, const sip_t *sip, const char *also)
 
 	if (gate == GATE_TAKEN)
 		return false;
-	if (sip->sip_max_forwards != NULL && sip->sip_max_forwards->mf_count == 0) {
-		stack_refuse(msg, SIP_483_TOO_MANY_HOPS, 0);
-		return false;
-	}
 	if (tag != NULL && (also == NULL || !str_ieq(tag, also))) {
 		nta_msg_treply(sipd.agent, msg, SIP_420_BAD_EXTENSION, SIPTAG_UNSUPPORTED_STR(tag),
 		    SIPTAG_SERVER(sipd.server), TAG_END());
@@ -48,6 +47,20 @@ asked_may(msg_t *msg, const sip_t *sip, const char *also)
 }
 
 bool
+asked_may_user(msg_t *msg, const sip_t *sip, const char *also)
+{
+	if (sip->sip_to->a_tag != NULL) {
+		stack_refuse(msg, SIP_481_NO_TRANSACTION, 0);
+		return false;
+	}
+	if (sip->sip_max_forwards != NULL && sip->sip_max_forwards->mf_count == 0) {
+		stack_refuse(msg, SIP_483_TOO_MANY_HOPS, 0);
+		return false;
+	}
+	return asked_may(msg, sip, also);
+}
+
+bool
 asked_begin(struct asked *a, msg_t *msg, sip_t *sip, bool credentials)
 {
 	*a = (struct asked){ 0 };
@@ -58,6 +71,16 @@ asked_begin(struct asked *a, msg_t *msg, sip_t *sip, bool credentials)
 	a->tport = nta_incoming_transport(sipd.agent, NULL, msg);
 	a->msg = msg;
 	return true;
+}
+
+bool
+asked_send(struct asked *a, uint16_t type, const void *body, ipc_reply_cb *cb, void *arg)
+{
+	if (ipc_request(sipd.peer, type, body, ASKED_DEADLINE_MS, cb, arg) >= 0)
+		return true;
+	asked_failed(a, &(struct msg_error){ .status = 503 });
+	asked_end(a);
+	return false;
 }
 
 nta_incoming_t *
@@ -84,9 +107,9 @@ asked_end(struct asked *a)
 }
 
 void
-asked_challenge(struct asked *a, const struct msg_watch_challenge *m)
+asked_challenge(struct asked *a, const char *realm, const char *nonce, bool stale)
 {
-	struct auth_challenge c = { m->realm, m->nonce, m->stale != 0 };
+	struct auth_challenge c = { realm, nonce, stale };
 
 	if (a->msg != NULL) {
 		auth_challenge_msg(a->msg, a->tport, &c);
@@ -98,11 +121,17 @@ asked_challenge(struct asked *a, const struct msg_watch_challenge *m)
 }
 
 void
-asked_too_brief(struct asked *a, const struct msg_watch_too_brief *m)
+asked_watch_challenge(struct asked *a, const struct msg_watch_challenge *m)
+{
+	asked_challenge(a, m->realm, m->nonce, m->stale != 0);
+}
+
+void
+asked_too_brief(struct asked *a, uint32_t min_expires_s)
 {
 	char min[16];
 
-	str_format(min, sizeof(min), "%u", m->min_expires_s);
+	str_format(min, sizeof(min), "%u", min_expires_s);
 	if (asked_take(a) != NULL)
 		nta_incoming_treply(a->irq, SIP_423_INTERVAL_TOO_BRIEF, SIPTAG_MIN_EXPIRES_STR(min),
 		    SIPTAG_SERVER(sipd.server), TAG_END());
@@ -134,6 +163,30 @@ asked_user(char *out, size_t size, const url_t *url)
 		return false;
 	url_unescape(text, text);
 	return str_copy(out, size, text);
+}
+
+bool
+asked_users(char to[65], char from[65], const sip_t *sip)
+{
+	asked_user(from, 65, sip->sip_from->a_url);
+	return asked_user(to, 65, sip->sip_request->rq_url);
+}
+
+void
+asked_source(char source[57], uint8_t *transport, const sip_t *sip)
+{
+	union addr from;
+
+	if (nat_source(&from, sip) == 0)
+		addr_print(&from, source);
+	*transport = nat_transport(sip->sip_via);
+}
+
+void
+asked_agent(char agent[129], const sip_t *sip)
+{
+	if (sip->sip_user_agent != NULL)
+		str_copy(agent, 129, sip->sip_user_agent->g_string);
 }
 
 uint32_t

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Digest fields between SIP headers and messages; see auth.h. Used by invite_in.c and register.c.
+/* Digest fields between SIP headers and messages; see auth.h. Used by all that is challenged.
  */
 #include "sipd/auth.h"
 
@@ -124,27 +124,28 @@ same_user(const char *a, const char *b)
 	return strcmp(x, y) == 0;
 }
 
-bool
-auth_uri_ok(const sip_t *sip)
+/* Does the uri that the credentials were made for mean what the request does (RFC 7616
+ * section 3.4.6)? True without credentials. */
+static bool
+uri_ok(const struct auth_fields *a, const sip_t *sip)
 {
 	const url_t *want = sip->sip_request->rq_url;
 	su_home_t home[1] = { SU_HOME_INIT(home) };
-	struct auth_fields a;
 	char text[512];
 	url_t *said;
 	issize_t n;
 	bool ok;
 
-	if (!fill(&a, sip) || !a.auth_present)
+	if (!a->auth_present)
 		return true;
 	n = url_e(text, sizeof(text), want);
-	if (n > 0 && (size_t)n < sizeof(text) && strcmp(text, a.auth_uri) == 0)
+	if (n > 0 && (size_t)n < sizeof(text) && strcmp(text, a->auth_uri) == 0)
 		return true;
 	/*
-	 * Phones leave parameters out, write the default port or not, and a proxy on the way may have put
-	 * another host into the request: what the request is for is the user.
+	 * Phones leave parameters out, write the default port or not, and a proxy on the way may
+	 * have put another host into the request: what the request is for is the user.
 	 */
-	said = url_make(home, a.auth_uri);
+	said = url_make(home, a->auth_uri);
 	ok = said != NULL && said->url_type == want->url_type &&
 	    same_user(or_empty(said->url_user), or_empty(want->url_user)) &&
 	    (sip->sip_via->v_next != NULL ||
@@ -161,7 +162,7 @@ auth_of_invite(struct msg_leg_offered *m, const sip_t *sip)
 {
 	struct auth_fields a;
 
-	if (!fill(&a, sip))
+	if (!fill(&a, sip) || !uri_ok(&a, sip))
 		return false;
 #include "common/ipc/schema/digest.inc"
 	return true;
@@ -172,7 +173,7 @@ auth_of_register(struct msg_reg_request *m, const sip_t *sip)
 {
 	struct auth_fields a;
 
-	if (!fill(&a, sip))
+	if (!fill(&a, sip) || !uri_ok(&a, sip))
 		return false;
 #include "common/ipc/schema/digest.inc"
 	return true;
@@ -183,7 +184,7 @@ auth_of_subscribe(struct msg_sub_request *m, const sip_t *sip)
 {
 	struct auth_fields a;
 
-	if (!fill(&a, sip))
+	if (!fill(&a, sip) || !uri_ok(&a, sip))
 		return false;
 #include "common/ipc/schema/digest.inc"
 	return true;
@@ -194,7 +195,7 @@ auth_of_publish(struct msg_publish_request *m, const sip_t *sip)
 {
 	struct auth_fields a;
 
-	if (!fill(&a, sip))
+	if (!fill(&a, sip) || !uri_ok(&a, sip))
 		return false;
 #include "common/ipc/schema/digest.inc"
 	return true;
@@ -205,7 +206,7 @@ auth_of_message(struct msg_message_request *m, const sip_t *sip)
 {
 	struct auth_fields a;
 
-	if (!fill(&a, sip))
+	if (!fill(&a, sip) || !uri_ok(&a, sip))
 		return false;
 #include "common/ipc/schema/digest.inc"
 	return true;

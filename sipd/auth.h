@@ -8,8 +8,10 @@
 
 #include "sipd/sipd.h"
 
-/* Fill the auth_* fields; all empty without an Authorization header. False: a field is too long to
- * be ours. */
+/*
+ * Fill the auth_* fields; all empty without an Authorization header. False: a field is too long to
+ * be ours, or the answer was made for another request URI (RFC 7616 section 3.4.6).
+ */
 bool auth_of_invite(struct msg_leg_offered *m, const sip_t *sip);
 bool auth_of_register(struct msg_reg_request *m, const sip_t *sip);
 bool auth_of_subscribe(struct msg_sub_request *m, const sip_t *sip);
@@ -24,10 +26,6 @@ struct auth_claim {
 
 /* False: there is no such header, or one that nobody could take for an answer (RFC 7616). */
 bool auth_claim(struct auth_claim *c, const sip_t *sip);
-
-/* Does the uri that the credentials were made for mean what the request does (RFC 7616
- * section 3.4.6)? True without credentials. */
-bool auth_uri_ok(const sip_t *sip);
 
 struct auth_challenge {
 	const char *realm;

@@ -5,44 +5,18 @@
 #include <string.h>
 
 #include "common/base/str.h"
+#include "common/ipc/holes.h"
 #include "sipd/dialog_ref.h"
-
-enum { HOLE_VERSION = 1, HOLE_HOST = 2, HOLE_DIALOG = 3 };
-
-#define HOLE_DIALOG_LEN 16
-
-void
-doc_xml(struct buf *out, const char *text)
-{
-	for (const unsigned char *p = (const unsigned char *)text; *p != '\0'; p++) {
-		switch (*p) {
-		case '<':
-			buf_str(out, "&lt;");
-			break;
-		case '>':
-			buf_str(out, "&gt;");
-			break;
-		case '&':
-			buf_str(out, "&amp;");
-			break;
-		case '"':
-			buf_str(out, "&quot;");
-			break;
-		default:
-			buf_char(out, *p < 0x20 ? ' ' : (char)*p);
-		}
-	}
-}
 
 static uint64_t
 hole_leg(const uint8_t *hex)
 {
-	char text[HOLE_DIALOG_LEN + 1];
+	char text[HOLE_DIALOG_HEX + 1];
 	uint8_t b[8];
 	uint64_t id = 0;
 
-	memcpy(text, hex, HOLE_DIALOG_LEN);
-	text[HOLE_DIALOG_LEN] = '\0';
+	memcpy(text, hex, HOLE_DIALOG_HEX);
+	text[HOLE_DIALOG_HEX] = '\0';
 	if (str_unhex(b, 8, text) < 0)
 		return 0;
 	for (unsigned i = 0; i < 8; i++)
@@ -67,13 +41,13 @@ doc_fill(struct buf *out, const struct ipc_view *body, const struct doc_holes *h
 			buf_fmt(out, "%u", holes->version);
 			break;
 		case HOLE_HOST:
-			doc_xml(out, holes->host);
+			buf_xml(out, holes->host);
 			break;
 		case HOLE_DIALOG:
-			if (end - p < HOLE_DIALOG_LEN)
+			if (end - p < HOLE_DIALOG_HEX)
 				return;
 			leg = hole_leg(p);
-			p += HOLE_DIALOG_LEN;
+			p += HOLE_DIALOG_HEX;
 			if (leg != 0 && holes->dialog != NULL)
 				holes->dialog(out, leg);
 			break;
@@ -95,16 +69,16 @@ static void
 uri(struct buf *out, const char *user, const struct doc_holes *holes)
 {
 	buf_str(out, "sip:");
-	doc_xml(out, user);
+	buf_xml(out, user);
 	buf_char(out, '@');
-	doc_xml(out, holes->host);
+	buf_xml(out, holes->host);
 }
 
 static void
 part_id(struct buf *out, unsigned number, const struct doc_holes *holes)
 {
 	buf_fmt(out, "part%u@", number);
-	doc_xml(out, holes->host);
+	buf_xml(out, holes->host);
 }
 
 static void
@@ -115,7 +89,7 @@ resource(struct buf *out, const struct doc_member *m, const struct doc_holes *ho
 	buf_str(out, "\">");
 	if (m->name[0] != '\0') {
 		buf_str(out, "<name>");
-		doc_xml(out, m->name);
+		buf_xml(out, m->name);
 		buf_str(out, "</name>");
 	}
 	if (m->content_type != NULL) {

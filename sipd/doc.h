@@ -22,9 +22,6 @@ struct doc_holes {
 
 void doc_fill(struct buf *out, const struct ipc_view *body, const struct doc_holes *holes);
 
-/* Text with what XML does not take in attributes and text made harmless. */
-void doc_xml(struct buf *out, const char *text);
-
 /* call-id="..." and the tags by which a watcher may name that leg's dialog (dialog_ref_lamp()). */
 void doc_dialog(struct buf *out, uint64_t leg);
 

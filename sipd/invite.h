@@ -8,6 +8,8 @@
 
 /* The SDP of a message. Returns 0 or the status to refuse with. */
 int invite_sdp(struct ipc_view *sdp, const sip_t *sip);
+/* The same; nothing when there is none that can be read. */
+struct ipc_view invite_sdp_of(const sip_t *sip);
 
 /* Reason of a refusal of the request as such, or 0. For requests that are to make or change a
  * session. */

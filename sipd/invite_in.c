@@ -41,6 +41,14 @@ invite_sdp(struct ipc_view *sdp, const sip_t *sip)
 	    pl != NULL ? pl->pl_data : NULL, pl != NULL ? pl->pl_len : 0);
 }
 
+struct ipc_view
+invite_sdp_of(const sip_t *sip)
+{
+	struct ipc_view sdp;
+
+	return invite_sdp(&sdp, sip) == 0 ? sdp : (struct ipc_view){ (const uint8_t *)"", 0 };
+}
+
 int
 invite_check(const sip_t *sip)
 {
@@ -98,7 +106,7 @@ refused(msg_t *msg, const sip_t *sip)
 		    SIPTAG_SERVER(sipd.server), TAG_END());
 		return true;
 	}
-	if (status == 0 && (!auth_of_invite(&fields, sip) || !auth_uri_ok(sip)))
+	if (status == 0 && !auth_of_invite(&fields, sip))
 		status = 400;
 	if (status != 0) {
 		sipd.count.bad++;
@@ -311,7 +319,8 @@ on_ack(struct leg *leg, nta_incoming_t *irq, const sip_t *sip)
 		return;
 	}
 	leg->phase = PHASE_UP;
-	if (invite_sdp(&sdp, sip) == 0 && sdp.len > 0)
+	sdp = invite_sdp_of(sip);
+	if (sdp.len > 0)
 		leg_told(leg, 0, &sdp);
 	checkpoint_open_done(leg);
 	tell_acked(leg);

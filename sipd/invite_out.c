@@ -23,8 +23,6 @@
 #define RING_S      180
 #define CALL_ID_LEN 28
 
-static const struct ipc_view no_sdp = { (const uint8_t *)"", 0 };
-
 /* What may stand in a user part unescaped, besides what url_escape() lets through anyway. */
 static void
 print_uri(const struct leg *leg, char *out, size_t size, const char *user, const char *domain)
@@ -199,8 +197,7 @@ on_provisional(struct leg *leg, nta_outgoing_t *orq, const sip_t *sip, int statu
 	if (sip->sip_rseq != NULL && sip_has_feature(sip->sip_require, "100rel") &&
 	    !prack_send(leg, orq, sip))
 		return;
-	if (invite_sdp(&sdp, sip) != 0)
-		sdp = no_sdp;
+	sdp = invite_sdp_of(sip);
 	if (leg->phase != PHASE_RINGING || leg->last_status != status) {
 		leg->phase = PHASE_RINGING;
 		leg->last_status = (uint16_t)status;
@@ -226,8 +223,7 @@ on_success(struct leg *leg, nta_outgoing_t *orq, const sip_t *sip)
 	dialog_forks_free(leg);
 	if (bad && sip->sip_to->a_tag != NULL)
 		nta_leg_rtag(leg->dialog, sip->sip_to->a_tag);
-	if (invite_sdp(&sdp, sip) != 0)
-		sdp = no_sdp;
+	sdp = invite_sdp_of(sip);
 	if (bad || leg->phase == PHASE_GONE) {
 		/* It crossed our CANCEL, or it names no place to send to: take it and end it. */
 		checkpoint_open_done(leg);

@@ -43,7 +43,7 @@ on_reply(void *arg, const struct ipc_msg *reply)
 			    NULL, SIPTAG_SERVER(sipd.server), TAG_END());
 		break;
 	case MSG_watch_challenge:
-		asked_challenge(a, reply->body);
+		asked_watch_challenge(a, reply->body);
 		break;
 	case MSG_error:
 		asked_failed(a, reply->body);
@@ -73,13 +73,12 @@ static int
 read_request(struct msg_message_request *r, const sip_t *sip)
 {
 	const sip_payload_t *pl = sip->sip_payload;
-	union addr source;
 	char name[256];
 
-	if (!asked_user(r->to_user, sizeof(r->to_user), sip->sip_request->rq_url))
+	if (!asked_users(r->to_user, r->from_user, sip))
 		return 404;
-	asked_user(r->from_user, sizeof(r->from_user), sip->sip_from->a_url);
-	if (sip->sip_from->a_display != NULL && str_copy(name, sizeof(name), sip->sip_from->a_display)) {
+	if (sip->sip_from->a_display != NULL &&
+	    str_copy(name, sizeof(name), sip->sip_from->a_display)) {
 		size_t len = strlen(name);
 
 		if (len >= 2 && name[0] == '"' && name[len - 1] == '"') {
@@ -97,11 +96,8 @@ read_request(struct msg_message_request *r, const sip_t *sip)
 		return 415;
 	if (pl != NULL && pl->pl_data != NULL)
 		r->body = (struct ipc_view){ (const uint8_t *)pl->pl_data, pl->pl_len };
-	if (nat_source(&source, sip) == 0)
-		addr_print(&source, r->source);
-	r->transport = nat_transport(sip->sip_via);
-	if (sip->sip_user_agent != NULL)
-		str_copy(r->user_agent, sizeof(r->user_agent), sip->sip_user_agent->g_string);
+	asked_source(r->source, &r->transport, sip);
+	asked_agent(r->user_agent, sip);
 	return auth_of_message(r, sip) ? 0 : 400;
 }
 
@@ -112,11 +108,7 @@ message_new(msg_t *msg, sip_t *sip)
 	struct asked *a;
 	int status;
 
-	if (sip->sip_to->a_tag != NULL) {
-		stack_refuse(msg, SIP_481_NO_TRANSACTION, 0);
-		return;
-	}
-	if (!asked_may(msg, sip, NULL))
+	if (!asked_may_user(msg, sip, NULL))
 		return;
 	if ((status = read_request(&r, sip)) != 0) {
 		sipd.count.bad++;
@@ -133,11 +125,8 @@ message_new(msg_t *msg, sip_t *sip)
 	}
 	/* The body is the transaction's now and stays where it is until that ends. */
 	sipd.count.texts_in++;
-	if (ipc_request(sipd.peer, MSG_message_request, &r, ASKED_DEADLINE_MS, on_reply, a) < 0) {
-		asked_failed(a, &(struct msg_error){ .status = 503 });
-		asked_end(a);
+	if (!asked_send(a, MSG_message_request, &r, on_reply, a))
 		free(a);
-	}
 }
 
 /*
@@ -177,7 +166,8 @@ on_response(struct sending *s, nta_outgoing_t *orq, const sip_t *sip)
 		if (status < 300)
 			ipc_reply(s->peer, s->id, MSG_done, &(struct msg_done){});
 		else
-			ipc_reply_error(s->peer, s->id, (uint16_t)status, "the phone did not take it");
+			ipc_reply_error(s->peer, s->id, (uint16_t)status,
+			    "the phone did not take it");
 		ipc_unref(&s->peer);
 	}
 	free(s);

@@ -39,10 +39,11 @@ on_reply(void *arg, const struct ipc_msg *reply)
 		accepted(ask, reply->body);
 		break;
 	case MSG_watch_challenge:
-		asked_challenge(&ask->a, reply->body);
+		asked_watch_challenge(&ask->a, reply->body);
 		break;
 	case MSG_watch_too_brief:
-		asked_too_brief(&ask->a, reply->body);
+		asked_too_brief(&ask->a,
+		    ((const struct msg_watch_too_brief *)reply->body)->min_expires_s);
 		break;
 	case MSG_error:
 		asked_failed(&ask->a, reply->body);
@@ -78,22 +79,17 @@ read_body(struct msg_publish_request *r, const sip_t *sip)
 static int
 read_request(struct msg_publish_request *r, const sip_t *sip)
 {
-	union addr source;
-
 	if (sip->sip_event == NULL || sip->sip_event->o_type == NULL ||
 	    !str_ieq(sip->sip_event->o_type, "presence"))
 		return 489;
 	str_copy(r->event, sizeof(r->event), "presence");
-	if (!asked_user(r->to_user, sizeof(r->to_user), sip->sip_request->rq_url))
+	if (!asked_users(r->to_user, r->from_user, sip))
 		return 404;
-	asked_user(r->from_user, sizeof(r->from_user), sip->sip_from->a_url);
 	if (sip->sip_if_match != NULL &&
 	    !str_copy(r->etag, sizeof(r->etag), sip->sip_if_match->g_string))
 		return 412; /* longer than any of ours */
 	r->expires_s = asked_expires(sip);
-	if (nat_source(&source, sip) == 0)
-		addr_print(&source, r->source);
-	r->transport = nat_transport(sip->sip_via);
+	asked_source(r->source, &r->transport, sip);
 	if (!auth_of_publish(r, sip))
 		return 400;
 	return read_body(r, sip);
@@ -106,11 +102,7 @@ publish_new(msg_t *msg, sip_t *sip)
 	struct ask *ask;
 	int status;
 
-	if (sip->sip_to->a_tag != NULL) {
-		stack_refuse(msg, SIP_481_NO_TRANSACTION, 0);
-		return;
-	}
-	if (!asked_may(msg, sip, NULL))
+	if (!asked_may_user(msg, sip, NULL))
 		return;
 	if ((status = read_request(&r, sip)) != 0) {
 		sipd.count.bad++;
@@ -127,9 +119,6 @@ publish_new(msg_t *msg, sip_t *sip)
 		free(ask);
 		return;
 	}
-	if (ipc_request(sipd.peer, MSG_publish_request, &r, ASKED_DEADLINE_MS, on_reply, ask) < 0) {
-		asked_failed(&ask->a, &(struct msg_error){ .status = 503 });
-		asked_end(&ask->a);
+	if (!asked_send(&ask->a, MSG_publish_request, &r, on_reply, ask))
 		free(ask);
-	}
 }

@@ -5,7 +5,6 @@
  */
 #include "sipd/register.h"
 
-#include <sofia-sip/tport.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -13,62 +12,26 @@
 #include "common/base/id.h"
 #include "common/base/mem.h"
 #include "common/base/str.h"
+#include "sipd/asked.h"
 #include "sipd/auth.h"
-#include "sipd/gate.h"
 #include "sipd/nat.h"
 #include "sipd/stack.h"
 
-#define DEADLINE_MS   4000
-#define NTP_EPOCH     2208988800UL /* sofia's dates count from 1900 */
-#define CONTACTS_MAX  16
-#define RETRY_AFTER_S 10
-#define PATIENCE_MS   5000 /* while featured is away: how long it may be a restart */
+#define NTP_EPOCH    2208988800UL /* sofia's dates count from 1900 */
+#define CONTACTS_MAX 16
 
-/*
- * One REGISTER waiting for featured. Without credentials it will be challenged, and a challenge is
- * given without a transaction (RFC 3261 section 26.3.2.4): msg is held. Else irq.
- */
+/* One REGISTER waiting for featured. */
 struct reg {
-	nta_incoming_t *irq;
-	msg_t *msg;
-	tport_t *tport;      /* by which msg came; a reference */
+	struct asked a;
 	struct buf contacts; /* of the 200, as it comes in */
 };
 
 static void
 finish(struct reg *reg)
 {
-	if (reg->tport != NULL)
-		tport_unref(reg->tport);
-	if (reg->msg != NULL)
-		nta_msg_discard(sipd.agent, reg->msg);
+	asked_end(&reg->a);
 	buf_free(&reg->contacts);
 	free(reg);
-}
-
-/* A transaction after all. */
-static bool
-take_up(struct reg *reg)
-{
-	if (reg->irq == NULL) {
-		reg->irq = nta_incoming_create(sipd.agent, NULL, reg->msg, NULL,
-		    NTATAG_TPORT(reg->tport), TAG_END());
-		reg->msg = NULL;
-	}
-	return reg->irq != NULL;
-}
-
-static void
-challenge(struct reg *reg, const struct msg_reg_challenge *m)
-{
-	struct auth_challenge c = { m->realm, m->nonce, m->stale != 0 };
-
-	if (reg->msg == NULL) {
-		auth_challenge(reg->irq, &c);
-		return;
-	}
-	auth_challenge_msg(reg->msg, reg->tport, &c);
-	reg->msg = NULL;
 }
 
 static uint32_t
@@ -122,35 +85,18 @@ send_contact(const sip_contact_t *m, uint64_t txn, bool *keepalive)
 static int
 read_request(struct msg_reg_request *r, const sip_t *sip)
 {
-	union addr source;
-	char text[256];
 	issize_t n;
 
-	if (sip->sip_to->a_url->url_user == NULL ||
-	    !str_copy(text, sizeof(text), sip->sip_to->a_url->url_user))
-		return 404;
-	url_unescape(text, text);
-	if (!str_copy(r->aor_user, sizeof(r->aor_user), text))
+	if (!asked_user(r->aor_user, sizeof(r->aor_user), sip->sip_to->a_url))
 		return 404;
 	str_copy(r->aor_domain, sizeof(r->aor_domain), sip->sip_to->a_url->url_host);
-	if (sip->sip_from->a_url->url_user != NULL &&
-	    str_copy(text, sizeof(text), sip->sip_from->a_url->url_user)) {
-		url_unescape(text, text);
-		str_copy(r->from_user, sizeof(r->from_user), text);
-	}
+	asked_user(r->from_user, sizeof(r->from_user), sip->sip_from->a_url);
 	if (!str_copy(r->sip_call_id, sizeof(r->sip_call_id), sip->sip_call_id->i_id))
 		return 400;
 	r->cseq = sip->sip_cseq->cs_seq;
-	r->expires_s = UINT32_MAX;
-	if (sip->sip_expires != NULL)
-		r->expires_s = sip->sip_expires->ex_delta >= UINT32_MAX
-		    ? UINT32_MAX - 1
-		    : (uint32_t)sip->sip_expires->ex_delta;
-	if (nat_source(&source, sip) == 0)
-		addr_print(&source, r->source);
-	r->transport = nat_transport(sip->sip_via);
-	if (sip->sip_user_agent != NULL)
-		str_copy(r->user_agent, sizeof(r->user_agent), sip->sip_user_agent->g_string);
+	r->expires_s = asked_expires(sip);
+	asked_source(r->source, &r->transport, sip);
+	asked_agent(r->user_agent, sip);
 	if (sip->sip_path != NULL) {
 		n = sip_header_field_e(r->path, sizeof(r->path),
 		    (const sip_header_t *)sip->sip_path, 0);
@@ -158,7 +104,7 @@ read_request(struct msg_reg_request *r, const sip_t *sip)
 			return 400;
 		r->path[n] = '\0';
 	}
-	return auth_of_register(r, sip) && auth_uri_ok(sip) ? 0 : 400;
+	return auth_of_register(r, sip) ? 0 : 400;
 }
 
 /* Counts and checks the Contacts before any is sent. Returns 0 or a status. */
@@ -192,29 +138,10 @@ accepted(struct reg *reg)
 
 	sip_date_init(date);
 	date->d_time = (sip_time_t)(clock_real_ms() / 1000 + NTP_EPOCH);
-	if (!take_up(reg))
+	if (asked_take(&reg->a) == NULL)
 		return;
-	nta_incoming_treply(reg->irq, SIP_200_OK, SIPTAG_DATE(date), SIPTAG_SERVER(sipd.server),
+	nta_incoming_treply(reg->a.irq, SIP_200_OK, SIPTAG_DATE(date), SIPTAG_SERVER(sipd.server),
 	    TAG_IF(reg->contacts.len > 0, SIPTAG_CONTACT_STR(reg->contacts.data)), TAG_END());
-	nta_incoming_destroy(reg->irq);
-}
-
-static void
-failed(struct reg *reg, const struct msg_error *e)
-{
-	sip_retry_after_t after[1];
-	int status = e->status;
-
-	/* The daemons' own troubles are one to the phone. */
-	if (status < 300 || status > 699 || status == 504)
-		status = 503;
-	sip_retry_after_init(after);
-	after->af_delta = RETRY_AFTER_S;
-	if (!take_up(reg))
-		return;
-	nta_incoming_treply(reg->irq, status, NULL, SIPTAG_SERVER(sipd.server),
-	    TAG_IF(status == 503, SIPTAG_RETRY_AFTER(after)), TAG_END());
-	nta_incoming_destroy(reg->irq);
 }
 
 static void
@@ -222,7 +149,7 @@ on_reply(void *arg, const struct ipc_msg *reply)
 {
 	struct reg *reg = arg;
 	const struct msg_reg_binding *b;
-	char min[16];
+	const struct msg_reg_challenge *c;
 
 	switch (reply->type) {
 	case MSG_reg_binding:
@@ -234,29 +161,22 @@ on_reply(void *arg, const struct ipc_msg *reply)
 		accepted(reg);
 		break;
 	case MSG_reg_challenge:
-		challenge(reg, reply->body);
+		c = reply->body;
+		asked_challenge(&reg->a, c->realm, c->nonce, c->stale != 0);
 		break;
 	case MSG_reg_too_brief:
-		str_format(min, sizeof(min), "%u",
+		asked_too_brief(&reg->a,
 		    ((const struct msg_reg_too_brief *)reply->body)->min_expires_s);
-		if (!take_up(reg))
-			break;
-		nta_incoming_treply(reg->irq, SIP_423_INTERVAL_TOO_BRIEF,
-		    SIPTAG_MIN_EXPIRES_STR(min), SIPTAG_SERVER(sipd.server), TAG_END());
-		nta_incoming_destroy(reg->irq);
 		break;
 	case MSG_error:
-		failed(reg, reply->body);
+		asked_failed(&reg->a, reply->body);
 		break;
-	default: {
-		struct msg_error e = { .status = 500 };
-
+	default:
 		if (reply->flags & IPC_MORE)
 			return;
 		log_error("unexpected reply to reg_request", kv_u("type", reply->type));
-		failed(reg, &e);
+		asked_failed(&reg->a, &(struct msg_error){ .status = 500 });
 		break;
-	}
 	}
 	finish(reg);
 }
@@ -265,48 +185,23 @@ void
 register_new(msg_t *msg, sip_t *sip)
 {
 	struct msg_reg_request r = { .txn = id_u64() };
-	const char *tag = stack_unsupported(sip);
 	bool keepalive = false;
-	enum gate gate = gate_look(msg, sip);
 	struct reg *reg;
 	int status;
 
-	if (gate == GATE_TAKEN)
+	if (!asked_may(msg, sip, "path"))
 		return;
-	if (gate == GATE_CHALLENGE && (tag == NULL || str_ieq(tag, "path"))) {
-		gate_challenge(msg, sip);
-		return;
-	}
-	if (sipd.peer == NULL && nat_transport(sip->sip_via) == SIP_TRANSPORT_UDP &&
-	    clock_mono_ms() - sipd.peer_down_ms < PATIENCE_MS) {
-		/* A restart of featured: the phone asks again in 0.5 s and need not know. */
-		nta_msg_discard(sipd.agent, msg);
-		return;
-	}
-	if (sipd.peer == NULL || ipc_congested(sipd.peer)) {
-		stack_refuse(msg, SIP_503_SERVICE_UNAVAILABLE, RETRY_AFTER_S);
-		return;
-	}
-	if (tag != NULL && !str_ieq(tag, "path")) {
-		nta_msg_treply(sipd.agent, msg, SIP_420_BAD_EXTENSION, SIPTAG_UNSUPPORTED_STR(tag),
-		    SIPTAG_SERVER(sipd.server), TAG_END());
-		return;
-	}
 	if ((status = read_request(&r, sip)) != 0 || (status = check_contacts(sip, &r)) != 0) {
 		sipd.count.bad++;
 		stack_refuse(msg, status, NULL, 0);
 		return;
 	}
 	if ((reg = mem_new(sizeof(*reg))) == NULL) {
-		stack_refuse(msg, SIP_500_INTERNAL_SERVER_ERROR, RETRY_AFTER_S);
+		stack_refuse(msg, SIP_500_INTERNAL_SERVER_ERROR, ASKED_RETRY_AFTER_S);
 		return;
 	}
 	reg->contacts = (struct buf)BUF_INIT(8192);
-	if (!r.auth_present) {
-		reg->msg = msg;
-		reg->tport = nta_incoming_transport(sipd.agent, NULL, msg);
-	} else if ((reg->irq = nta_incoming_create(sipd.agent, NULL, msg, sip, TAG_END())) ==
-	    NULL) {
+	if (!asked_begin(&reg->a, msg, sip, r.auth_present)) {
 		finish(reg);
 		return;
 	}
@@ -314,10 +209,6 @@ register_new(msg_t *msg, sip_t *sip)
 		for (const sip_contact_t *m = sip->sip_contact; m != NULL; m = m->m_next)
 			send_contact(m, r.txn, &keepalive);
 	r.keepalive = keepalive;
-	if (ipc_request(sipd.peer, MSG_reg_request, &r, DEADLINE_MS, on_reply, reg) < 0) {
-		struct msg_error e = { .status = 503 };
-
-		failed(reg, &e);
+	if (!asked_send(&reg->a, MSG_reg_request, &r, on_reply, reg))
 		finish(reg);
-	}
 }

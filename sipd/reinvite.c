@@ -246,8 +246,7 @@ reinvite_acked(struct leg *leg, const sip_t *sip)
 
 	nta_incoming_destroy(leg->irq);
 	if (late && answered && sip != NULL) {
-		if (invite_sdp(&sdp, sip) != 0)
-			sdp = no_sdp;
+		sdp = invite_sdp_of(sip);
 		leg_told(leg, 0, &sdp);
 	}
 	reoffer_done(leg);
@@ -278,8 +277,7 @@ reinvite_in_restore(struct leg *leg, const char *text, size_t len, const struct 
 		return true;
 	}
 	if ((msg = nta_incoming_getrequest(leg->irq)) != NULL) {
-		if (invite_sdp(&sdp, sip_object(msg)) != 0)
-			sdp = no_sdp;
+		sdp = invite_sdp_of(sip_object(msg));
 		blob_set(&leg->event, sdp.p, sdp.len);
 		msg_destroy(msg);
 	}
@@ -390,8 +388,7 @@ on_success(struct leg *leg, const sip_t *sip)
 {
 	struct ipc_view sdp;
 
-	if (invite_sdp(&sdp, sip) != 0)
-		sdp = no_sdp;
+	sdp = invite_sdp_of(sip);
 	leg->open = OPEN_NONE;
 	blob_free(&leg->event);
 	dialog_refresh_target(leg, sip);

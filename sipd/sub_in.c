@@ -136,10 +136,11 @@ on_reply(void *arg, const struct ipc_msg *reply)
 		accepted(ask, reply->body);
 		break;
 	case MSG_watch_challenge:
-		asked_challenge(&ask->a, reply->body);
+		asked_watch_challenge(&ask->a, reply->body);
 		break;
 	case MSG_watch_too_brief:
-		asked_too_brief(&ask->a, reply->body);
+		asked_too_brief(&ask->a,
+		    ((const struct msg_watch_too_brief *)reply->body)->min_expires_s);
 		break;
 	case MSG_error:
 		asked_failed(&ask->a, reply->body);
@@ -161,23 +162,17 @@ on_reply(void *arg, const struct ipc_msg *reply)
 static int
 read_request(struct msg_sub_request *r, const sip_t *sip)
 {
-	union addr source;
-
 	if (sip->sip_event == NULL || sip->sip_event->o_type == NULL)
 		return 489; /* RFC 6665 section 4.2.1.1: 489, also when there is none */
 	if (!str_copy(r->event, sizeof(r->event), sip->sip_event->o_type))
 		return 489;
-	if (!asked_user(r->to_user, sizeof(r->to_user), sip->sip_request->rq_url))
+	if (!asked_users(r->to_user, r->from_user, sip))
 		return 404;
-	asked_user(r->from_user, sizeof(r->from_user), sip->sip_from->a_url);
 	r->expires_s = asked_expires(sip);
 	r->lists = sip_has_feature(sip->sip_supported, "eventlist") ||
 	    sip_has_feature((const sip_supported_t *)sip->sip_require, "eventlist");
-	if (nat_source(&source, sip) == 0)
-		addr_print(&source, r->source);
-	r->transport = nat_transport(sip->sip_via);
-	if (sip->sip_user_agent != NULL)
-		str_copy(r->user_agent, sizeof(r->user_agent), sip->sip_user_agent->g_string);
+	asked_source(r->source, &r->transport, sip);
+	asked_agent(r->user_agent, sip);
 	return auth_of_subscribe(r, sip) ? 0 : 400;
 }
 
@@ -185,8 +180,10 @@ read_request(struct msg_sub_request *r, const sip_t *sip)
 static bool
 event_id_ok(const char *id)
 {
-	return strlen(id) <= 64 && id[strspn(id, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-	                                         "0123456789-.!%*_+`'~")] == '\0';
+	return strlen(id) <= 64 &&
+	    id[strspn(id,
+	        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	        "0123456789-.!%*_+`'~")] == '\0';
 }
 
 static struct sub *
@@ -219,11 +216,7 @@ sub_in_new(msg_t *msg, sip_t *sip)
 	struct ask *ask;
 	int status;
 
-	if (sip->sip_to->a_tag != NULL) {
-		stack_refuse(msg, SIP_481_NO_TRANSACTION, 0);
-		return;
-	}
-	if (!asked_may(msg, sip, "eventlist"))
+	if (!asked_may_user(msg, sip, "eventlist"))
 		return;
 	if ((status = read_request(&r, sip)) == 489) {
 		nta_msg_treply(sipd.agent, msg, SIP_489_BAD_EVENT,
@@ -234,8 +227,8 @@ sub_in_new(msg_t *msg, sip_t *sip)
 		status = 400;
 	if (status != 0) {
 		sipd.count.bad++;
-		stack_refuse(msg, status, status == 400 ? "Bad Contact, Record-Route or Credentials" : NULL,
-		    0);
+		stack_refuse(msg, status,
+		    status == 400 ? "Bad Contact, Record-Route or Credentials" : NULL, 0);
 		return;
 	}
 	if ((ask = mem_new(sizeof(*ask))) == NULL ||
@@ -250,10 +243,8 @@ sub_in_new(msg_t *msg, sip_t *sip)
 		finish(ask);
 		return;
 	}
-	if (ipc_request(sipd.peer, MSG_sub_request, &r, ASKED_DEADLINE_MS, on_reply, ask) < 0) {
-		asked_failed(&ask->a, &(struct msg_error){ .status = 503 });
+	if (!asked_send(&ask->a, MSG_sub_request, &r, on_reply, ask))
 		finish(ask);
-	}
 }
 
 /*

@@ -96,8 +96,7 @@ offer(struct leg *leg, const sip_t *sip)
 	m.replaces = refer_replaced(sip, &m.replaces_early);
 	auth_of_invite(&m, sip);
 	identity_of_request(&m, sip);
-	if (invite_sdp(&m.sdp, sip) != 0)
-		m.sdp = nothing;
+	m.sdp = invite_sdp_of(sip);
 	ipc_send(sipd.peer, MSG_leg_offered, &m);
 }
 

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "common/base/mem.h"
+#include "common/base/str.h"
 
 /* Makes room for n more bytes and the NUL. */
 static bool
@@ -86,6 +87,32 @@ buf_fmt(struct buf *b, const char *fmt, ...)
 		b->len += (size_t)n;
 	}
 	b->data[b->len] = '\0';
+}
+
+void
+buf_xml(struct buf *b, const char *text)
+{
+	size_t n;
+
+	for (const char *p = text; *p != '\0'; p += n) {
+		n = str_utf8(p);
+		if (n == 0) {
+			buf_char(b, '?');
+			n = 1;
+		} else if (n > 1) {
+			buf_add(b, p, n);
+		} else if (*p == '<') {
+			buf_str(b, "&lt;");
+		} else if (*p == '>') {
+			buf_str(b, "&gt;");
+		} else if (*p == '&') {
+			buf_str(b, "&amp;");
+		} else if (*p == '"') {
+			buf_str(b, "&quot;");
+		} else {
+			buf_char(b, (unsigned char)*p < 0x20 || *p == 0x7f ? ' ' : *p);
+		}
+	}
 }
 
 void

@@ -24,6 +24,11 @@ void buf_add(struct buf *b, const void *p, size_t n);
 void buf_str(struct buf *b, const char *s);
 void buf_fmt(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void buf_char(struct buf *b, char c);
+/*
+ * Text for XML's attributes and text: markup is escaped; control characters and what is not UTF-8
+ * become blanks and '?'.
+ */
+void buf_xml(struct buf *b, const char *text);
 void buf_reset(struct buf *b);		/* empties, keeps the memory, clears the error */
 void buf_free(struct buf *b);		/* frees and leaves an empty buffer */
 

@@ -59,24 +59,13 @@ put_str(struct line *l, const char *s)
 	put(l, s, strlen(s));
 }
 
-/* Length of the well-formed UTF-8 sequence (not ASCII, no C1 control) at s, or 0. */
+/* Length of the UTF-8 sequence at s that may go out as it is (not ASCII, no C1 control), or 0. */
 static size_t
 utf8_len(const unsigned char *s)
 {
-	size_t n = s[0] >= 0xf0 ? 4 : s[0] >= 0xe0 ? 3 : 2;
-
-	if (s[0] < 0xc2 || s[0] > 0xf4)
+	if (s[0] < 0x80 || (s[0] == 0xc2 && s[1] < 0xa0))
 		return 0;
-	for (size_t i = 1; i < n; i++) {
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-	}
-	if (s[0] == 0xc2 && s[1] < 0xa0)
-		return 0;
-	if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) ||
-	    (s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f))
-		return 0;
-	return n;
+	return str_utf8((const char *)s);
 }
 
 static bool
@@ -103,7 +92,7 @@ put_value(struct line *l, const char *s)
 	put(l, "\"", 1);
 	while (*s != '\0') {
 		unsigned char c = (unsigned char)*s;
-		size_t n = c < 0x80 ? 0 : utf8_len((const unsigned char *)s);
+		size_t n = utf8_len((const unsigned char *)s);
 		char esc[5];
 
 		if (n > 0) {

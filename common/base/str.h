@@ -25,6 +25,15 @@ bool str_starts(const char *s, const char *prefix);
  */
 int str_to_i64(const char *s, int64_t min, int64_t max, int64_t *out);
 
+/*
+ * Length of the well-formed UTF-8 sequence at s (RFC 3629: no surrogates, no overlong forms), or 0.
+ * Reads no further than the NUL.
+ */
+size_t str_utf8(const char *s);
+
+/* The value of a hex digit, or -1. */
+int str_hex_digit(char c);
+
 /* Hex, lower case. hex has 2 * n + 1 bytes. */
 void str_hex(char *hex, const void *bin, size_t n);
 /* Returns 0, or -EINVAL unless s is exactly 2 * n hex digits. */

@@ -4,36 +4,12 @@
 
 #include <string.h>
 
-/*
- * Length of the valid UTF-8 sequence at p, or 0. p is NUL-terminated, so looking ahead stops there
- * by itself.
- */
-static size_t
-sequence(const unsigned char *p)
-{
-	unsigned c = p[0];
-	size_t len;
-
-	if (c < 0x80)
-		return 1;
-	if (c < 0xc2 || c > 0xf4)
-		return 0;
-	len = c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
-	for (size_t i = 1; i < len; i++) {
-		if ((p[i] & 0xc0) != 0x80)
-			return 0;
-	}
-	/* Overlong forms, surrogates, and what lies beyond U+10FFFF. */
-	if ((c == 0xe0 && p[1] < 0xa0) || (c == 0xed && p[1] > 0x9f) ||
-	    (c == 0xf0 && p[1] < 0x90) || (c == 0xf4 && p[1] > 0x8f))
-		return 0;
-	return len;
-}
+#include "common/base/str.h"
 
 size_t
 text_utf8_one(struct buf *out, const char *s)
 {
-	size_t n = sequence((const unsigned char *)s);
+	size_t n = str_utf8(s);
 
 	if (n == 0)
 		buf_char(out, '?');
@@ -53,7 +29,7 @@ void
 text_utf8_fix(char *s)
 {
 	while (*s != '\0') {
-		size_t n = sequence((const unsigned char *)s);
+		size_t n = str_utf8(s);
 
 		if (n == 0) {
 			*s = '?';

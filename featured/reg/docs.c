@@ -6,34 +6,7 @@
 
 #include "common/base/str.h"
 #include "common/ipc/enums.h"
-
-#define HOLE_VERSION "\1"
-#define HOLE_HOST    "\2"
-#define HOLE_DIALOG  "\3"
-
-static void
-xml(struct buf *out, const char *text)
-{
-	for (const unsigned char *p = (const unsigned char *)text; *p != '\0'; p++) {
-		switch (*p) {
-		case '<':
-			buf_str(out, "&lt;");
-			break;
-		case '>':
-			buf_str(out, "&gt;");
-			break;
-		case '&':
-			buf_str(out, "&amp;");
-			break;
-		case '"':
-			buf_str(out, "&quot;");
-			break;
-		default:
-			/* Also keeps bytes that would be holes out. */
-			buf_char(out, *p < 0x20 || *p == 0x7f ? ' ' : (char)*p);
-		}
-	}
-}
+#include "common/ipc/holes.h"
 
 /* What may stand in the user part of a URI; the rest is escaped. */
 static void
@@ -52,7 +25,7 @@ address(struct buf *out, const char *user)
 {
 	buf_str(out, "sip:");
 	user_part(out, user);
-	buf_str(out, "@" HOLE_HOST);
+	buf_str(out, "@" HOLE_HOST_STR);
 }
 
 const char *
@@ -131,7 +104,7 @@ docs_pidf(struct buf *out, const char *user, uint8_t status, const char *message
 	buf_str(out, "</basic></status><contact>");
 	address(out, user);
 	buf_str(out, "</contact><note>");
-	xml(out, words);
+	buf_xml(out, words);
 	buf_str(out, "</note></tuple>\r\n<dm:person id=\"p1\">");
 	if (element != NULL || on_phone) {
 		buf_str(out, "<rpid:activities>");
@@ -142,7 +115,7 @@ docs_pidf(struct buf *out, const char *user, uint8_t status, const char *message
 		buf_str(out, "</rpid:activities>");
 	}
 	buf_str(out, "<dm:note>");
-	xml(out, words);
+	buf_xml(out, words);
 	buf_str(out, "</dm:note></dm:person>\r\n</presence>\r\n");
 }
 
@@ -163,7 +136,7 @@ state_name(uint8_t state)
 static void
 dialog(struct buf *out, const char *user, const struct docs_dialog *d)
 {
-	buf_fmt(out, "<dialog id=\"%016llx\"" HOLE_DIALOG "%016llx direction=\"%s\">",
+	buf_fmt(out, "<dialog id=\"%016llx\"" HOLE_DIALOG_STR "%016llx direction=\"%s\">",
 	    (unsigned long long)d->leg, (unsigned long long)d->leg,
 	    d->initiator ? "initiator" : "recipient");
 	buf_fmt(out, "<state>%s</state>", state_name(d->state));
@@ -171,7 +144,7 @@ dialog(struct buf *out, const char *user, const struct docs_dialog *d)
 		buf_str(out, "<remote><identity");
 		if (d->remote_name[0] != '\0') {
 			buf_str(out, " display=\"");
-			xml(out, d->remote_name);
+			buf_xml(out, d->remote_name);
 			buf_char(out, '"');
 		}
 		buf_char(out, '>');
@@ -193,9 +166,10 @@ dialog(struct buf *out, const char *user, const struct docs_dialog *d)
 void
 docs_dialog_info(struct buf *out, const char *user, const struct docs_dialog *dialogs, size_t n)
 {
-	buf_str(out, "<?xml version=\"1.0\"?>\r\n"
-	             "<dialog-info xmlns=\"urn:ietf:params:xml:ns:dialog-info\" version=\"" HOLE_VERSION
-	             "\" state=\"full\" entity=\"");
+	buf_str(out,
+	    "<?xml version=\"1.0\"?>\r\n"
+	    "<dialog-info xmlns=\"urn:ietf:params:xml:ns:dialog-info\" version=\"" HOLE_VERSION_STR
+	    "\" state=\"full\" entity=\"");
 	address(out, user);
 	buf_str(out, "\">\r\n");
 	for (size_t i = 0; i < n && i < DOCS_DIALOGS_MAX; i++)

@@ -103,6 +103,33 @@ hex_goes_there_and_back(void **state)
 }
 
 static void
+utf8_is_recognised(void **state)
+{
+	static const struct {
+		const char *s;
+		size_t len;
+	} cases[] = { { "a", 1 }, { "\xc3\xa9", 2 }, { "\xe2\x82\xac", 3 },
+		{ "\xf0\x9f\x98\x80", 4 }, { "\x80", 0 }, { "\xc1\x81", 0 }, { "\xc3", 0 },
+		{ "\xe2\x82", 0 }, { "\xe0\x80\x80", 0 }, { "\xed\xa0\x80", 0 },
+		{ "\xf4\x90\x80\x80", 0 }, { "\xf5\x80\x80\x80", 0 } };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		assert_int_equal(str_utf8(cases[i].s), cases[i].len);
+}
+
+static void
+xml_is_escaped(void **state)
+{
+	struct buf b = BUF_INIT(200);
+
+	(void)state;
+	buf_xml(&b, "J\xc3\xbcrgen <\"&'\1\x7f>\xfc \xe2\x82");
+	assert_string_equal(b.data, "J\xc3\xbcrgen &lt;&quot;&amp;'  &gt;? ??");
+	buf_free(&b);
+}
+
+static void
 a_buffer_stops_at_its_bound(void **state)
 {
 	struct buf b = BUF_INIT(10);
@@ -331,6 +358,8 @@ main(void)
 		cmocka_unit_test(strings_compare),
 		cmocka_unit_test(numbers_are_whole_and_in_range),
 		cmocka_unit_test(hex_goes_there_and_back),
+		cmocka_unit_test(utf8_is_recognised),
+		cmocka_unit_test(xml_is_escaped),
 		cmocka_unit_test(a_buffer_stops_at_its_bound),
 		cmocka_unit_test(a_buffer_grows),
 		cmocka_unit_test(the_chosen_allocation_fails_once),
