@@ -441,14 +441,29 @@ got_message(struct ipc_peer *peer, struct ipc_msg *msg)
 		peer->handler.message(peer->handler.arg, peer, msg);
 }
 
+/*
+ * The descriptor that came along, or -1. The control buffer's padding has room for a second one, which no peer of ours sends: *extra is
+ * true, and it is closed.
+ */
 static int
-packet_fd(struct msghdr *hdr)
+packet_fd(struct msghdr *hdr, bool *extra)
 {
-	int fd = -1;
+	int fd = -1, got;
 
-	for (struct cmsghdr *c = CMSG_FIRSTHDR(hdr); c != NULL; c = CMSG_NXTHDR(hdr, c))
-		if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS && c->cmsg_len >= CMSG_LEN(sizeof(int)))
-			memcpy(&fd, CMSG_DATA(c), sizeof(int));
+	*extra = false;
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(hdr); c != NULL; c = CMSG_NXTHDR(hdr, c)) {
+		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+			continue;
+		for (size_t at = CMSG_LEN(0); at + sizeof(int) <= c->cmsg_len; at += sizeof(int)) {
+			memcpy(&got, (uint8_t *)c + at, sizeof(int));
+			if (fd == -1) {
+				fd = got;
+			} else {
+				*extra = true;
+				close(got);
+			}
+		}
+	}
 	return fd;
 }
 
@@ -458,7 +473,8 @@ got_packet(struct ipc_peer *peer, struct mmsghdr *m, const uint8_t *data)
 	/* A reply's views point into data and the struct is on this stack: both live until the handler returns. */
 	union ipc_any store;
 	struct ipc_msg msg;
-	int fd = packet_fd(&m->msg_hdr);
+	bool extra;
+	int fd = packet_fd(&m->msg_hdr, &extra);
 
 	if (peer->dead) {
 		if (fd != -1)
@@ -467,7 +483,7 @@ got_packet(struct ipc_peer *peer, struct mmsghdr *m, const uint8_t *data)
 	}
 	if (m->msg_len == 0) {
 		ipc_drop(peer, "it closed the connection");
-	} else if ((m->msg_hdr.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0 ||
+	} else if (extra || (m->msg_hdr.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0 ||
 	    ipc_decode(&msg, &store, data, m->msg_len, peer->said_hello ? peer->minor : IPC_MINOR) != 0) {
 		log_error("a peer sent a malformed message", kv_s("role", ipc_role_name(peer->role)),
 		    kv_u("length", m->msg_len));

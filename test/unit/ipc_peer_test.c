@@ -363,6 +363,40 @@ descriptors_pass(void **state)
 	assert_string_equal(f->c.passed, "hello");
 }
 
+/* Room for one descriptor has room for two, on a machine of 64 bits: none may stay open here. */
+static void
+more_descriptors_than_one_are_refused(void **state)
+{
+	struct fixture *f = *state;
+	union {
+		struct cmsghdr	head;
+		char		bytes[CMSG_SPACE(2 * sizeof(int))];
+	} control;
+	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+	char hello[] = "\0\1\0\0\0\0\0\0\1\0\0\1\0\0\0\0\0\0\0", got;
+	struct iovec iov = { .iov_base = hello, .iov_len = 20 };
+	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control.bytes) };
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET, 0), p[2];
+	ssize_t n = -1;
+
+	serve(f);
+	assert_int_equal(pipe2(p, O_NONBLOCK), 0);
+	control.head = (struct cmsghdr){ .cmsg_len = CMSG_LEN(2 * sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS };
+	memcpy(CMSG_DATA(&control.head), (int[]){ p[1], p[1] }, 2 * sizeof(int));
+	str_copy(sun.sun_path, sizeof(sun.sun_path), f->path);
+	assert_int_equal(connect(fd, (struct sockaddr *)&sun, sizeof(sun)), 0);
+	assert_int_equal(sendmsg(fd, &m, 0), 20);
+	close(p[1]);
+	for (int i = 0; i < 100 && n != 0; i++) {
+		sd_event_run(f->event, 10000);
+		n = read(p[0], &got, 1);	/* 0: nobody has the other end any more */
+	}
+	assert_int_equal(n, 0);
+	assert_int_equal(f->s.ups, 0);
+	close(p[0]);
+	close(fd);
+}
+
 static void
 an_answer_to_a_lost_peer_is_an_error(void **state)
 {
@@ -392,6 +426,7 @@ main(void)
 		TEST(the_client_comes_back),
 		TEST(a_second_connection_replaces_the_first),
 		TEST(descriptors_pass),
+		TEST(more_descriptors_than_one_are_refused),
 		TEST(an_answer_to_a_lost_peer_is_an_error),
 	};
 
