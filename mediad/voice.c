@@ -10,6 +10,9 @@
 
 #define TICK_MS 20
 
+_Static_assert(sizeof(((struct worker *)0)->packet) >= IO_HEADROOM + RTP_HEAD_LEN + CODEC_PAYLOAD_MAX,
+    "libopus clears all the room that it is told of");
+
 struct voice *
 voice_need(struct stream *s)
 {

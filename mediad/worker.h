@@ -14,6 +14,7 @@
 #include <stdatomic.h>
 
 #include "common/base/ckpt.h"
+#include "mediad/codec.h"
 #include "mediad/queue.h"
 #include "mediad/music.h"
 #include "mediad/room.h"
@@ -156,7 +157,8 @@ struct worker {
 	struct worker_counts	 counts;
 	/* the thread's own; copied to counts */
 	uint64_t		 invalid, dropped, strangers, flooded, late;
-	uint8_t			 packet[IO_HEADROOM + 1024];	/* of our own making */
+	/* of our own making; codecs clear all the room that they are given */
+	uint8_t			 packet[IO_HEADROOM + RTP_HEAD_LEN + CODEC_PAYLOAD_MAX];
 };
 
 /* Starts the thread. Returns 0 or -errno. */
