@@ -16,7 +16,7 @@ wanted(const struct core *core, const struct leg *leg, const char *target, const
 	if (target[0] != '\0')
 		return strcmp(leg->r.user, target) == 0;
 	ext = settings_extension(core->settings, leg->r.user);
-	return ext != NULL && strcmp(ext->pickup_group, group) == 0;
+	return ext != NULL && group[0] != '\0' && strcmp(ext->pickup_group, group) == 0;
 }
 
 static struct call *
@@ -30,8 +30,9 @@ find_ringing(const struct core *core, const struct call *not, const char *target
 	{
 		call = leg->call;
 		if (call == not || call->r.ending || leg->r.incoming || !leg_is_early(leg) ||
-		    !app_dials(call->r.app) || call->r.app == APP_INTERCOM || call->r.u.dial.bridged ||
-		    call_caller(core, call) == NULL || !wanted(core, leg, target, group))
+		    !app_dials(call->r.app) || call->r.app == APP_INTERCOM ||
+		    call->r.u.dial.bridged || call_caller(core, call) == NULL ||
+		    !wanted(core, leg, target, group))
 			continue;
 		if (best == NULL || call->r.start_ms < best->r.start_ms)
 			best = call;
@@ -46,10 +47,6 @@ pickup_start(struct core *core, struct call *call, const struct plan_step *step)
 	struct leg *leg = call_caller(core, call);
 	struct call *ringing;
 
-	if (step->target[0] == '\0' && (me == NULL || me->pickup_group[0] == '\0')) {
-		call_app_done(core, call, OUTCOME_FAILED, 403, 21);
-		return;
-	}
 	ringing = find_ringing(core, call, step->target, me != NULL ? me->pickup_group : "");
 	if (leg == NULL || ringing == NULL) {
 		call_app_done(core, call, OUTCOME_FAILED, 480, 31);

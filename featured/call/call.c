@@ -390,17 +390,20 @@ end_legs(struct core *core, struct call *call, uint16_t status, uint8_t q850)
 	}
 }
 
-/* The refusal that the caller is being told of in words, or NULL. */
-static const struct plan_step *
-spoken_refusal(const struct call *call)
+/* Who hangs up while it hears why the call fails did not give it up: it had failed, with the status
+ * that the words were about. */
+static bool
+failed_in_words(const struct call *call, enum cdr_side by, uint16_t *status, uint8_t *q850)
 {
 	const struct plan_step *step = &call->r.plan.steps[call->r.step];
 	uint8_t next = step->next[OUTCOME_DONE];
 
-	if (call->r.app != APP_ANNOUNCE || next >= call->r.plan.n ||
-	    call->r.plan.steps[next].app != APP_REFUSE)
-		return NULL;
-	return &call->r.plan.steps[next];
+	if (by != CDR_SIDE_CALLER || call->r.answer_ms != 0 || call->r.app != APP_ANNOUNCE ||
+	    next >= call->r.plan.n || call->r.plan.steps[next].app != APP_REFUSE)
+		return false;
+	*status = call->r.plan.steps[next].status;
+	*q850 = call->r.plan.steps[next].q850;
+	return true;
 }
 
 void
@@ -408,17 +411,12 @@ call_end(struct core *core, struct call *call, uint16_t status, uint8_t q850, en
     const char *cause)
 {
 	const struct app *app = app_by_id(call->r.app);
-	const struct plan_step *refusal = spoken_refusal(call);
+	bool in_words;
 
 	if (call->r.ending)
 		return;
 	call->r.ending = 1;
-	/* Who hangs up while hearing why the call fails did not give it up: it had failed. */
-	if (refusal != NULL && by == CDR_SIDE_CALLER && call->r.answer_ms == 0) {
-		status = refusal->status;
-		q850 = refusal->q850;
-		cause = NULL;
-	}
+	in_words = failed_in_words(call, by, &status, &q850);
 	consult_over(core, call);
 	if (app != NULL && app->stop != NULL)
 		app->stop(core, call);
@@ -429,10 +427,10 @@ call_end(struct core *core, struct call *call, uint16_t status, uint8_t q850, en
 	call->r.status = call->r.answer_ms != 0 ? 200 : status;
 	call->r.q850 = q850;
 	call->r.hangup_by = by;
-	call->r.disposition = refusal != NULL ? disposition(call, status, q850, CDR_SIDE_SYSTEM)
-	                                      : disposition(call, status, q850, by);
+	call->r.disposition =
+	    disposition(call, status, q850, in_words ? CDR_SIDE_SYSTEM : by);
 	str_copy(call->r.cause, sizeof(call->r.cause),
-	    cause != NULL ? cause : cdr_cause_text(q850));
+	    cause != NULL && !in_words ? cause : cdr_cause_text(q850));
 	call->r.state = CALL_ENDED;
 	core->live--;
 	if (call->r.disposition == CDR_FAILED)

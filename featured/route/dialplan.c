@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Numbers to plans. Features that are not built yet are refused with 501 by name, so that nobody
- * takes their absence for a fault of the network.
+ * Numbers to plans. Features that are not built yet are refused with 501, in words and by name, so
+ * that nobody takes their absence for a fault of the network.
  */
 #include "featured/route/dialplan.h"
 
@@ -17,6 +17,9 @@
 #define PROMPT_NO_MAILBOX "wd-no-mailbox"
 #define PROMPT_NO_CALLER "unidentified-no-callback"
 #define PROMPT_NO_SPEED  "speed-dial-empty"
+#define PROMPT_NO_FEATURE "feature-not-avail-line"
+#define PROMPT_EMPTY_SLOT "pbx-invalidpark"
+#define PROMPT_NO_RINGING "wd-nothing-rings"
 
 void
 plan_refuse(struct plan *plan, uint16_t status, uint8_t q850)
@@ -27,6 +30,33 @@ plan_refuse(struct plan *plan, uint16_t status, uint8_t q850)
 	s->q850 = q850;
 }
 
+/* The caller hears why, then the refusal follows. */
+static void
+told(struct plan *plan, const char *prompt, uint16_t status, uint8_t q850)
+{
+	struct plan_step *s = plan_add(plan, APP_ANNOUNCE, prompt);
+
+	memset(s->next, plan->n, sizeof(s->next));
+	plan_refuse(plan, status, q850);
+}
+
+static void
+unknown(struct plan *plan)
+{
+	told(plan, PROMPT_UNKNOWN, 404, 1);
+}
+
+/* A step that may find nothing to do, of which the caller is told then. */
+static void
+or_told(struct plan *plan, enum app_id app, const char *target, const char *prompt, uint16_t status,
+    uint8_t q850)
+{
+	struct plan_step *s = plan_add(plan, app, target);
+
+	s->next[OUTCOME_FAILED] = plan->n;
+	told(plan, prompt, status, q850);
+}
+
 static void
 not_built(struct plan *plan, const struct route_ask *ask, const char *feature, char *why,
     size_t why_size)
@@ -34,7 +64,7 @@ not_built(struct plan *plan, const struct route_ask *ask, const char *feature, c
 	log_limited(ask->bucket, LL_WARNING, "feature is not built yet", kv_s("feature", feature),
 	    kv_s("from", ask->from), kv_s("to", ask->to));
 	str_format(why, why_size, "%s is not built yet", feature);
-	plan_refuse(plan, 501, 79);
+	told(plan, PROMPT_NO_FEATURE, 501, 79);
 }
 
 /* The key of the feature code that to is, or begins with (when a number follows); NULL none. The
@@ -86,22 +116,6 @@ pattern_of(const struct route_ask *ask)
 	if (pattern_match(ask->patterns, s->dialplan.queue_pattern, ask->to))
 		return "call_queues";
 	return NULL;
-}
-
-/* Nothing matches: a spoken message, then 404. */
-static void
-told(struct plan *plan, const char *prompt)
-{
-	struct plan_step *s = plan_add(plan, APP_ANNOUNCE, prompt);
-
-	memset(s->next, plan->n, sizeof(s->next));
-	plan_refuse(plan, 404, 1);
-}
-
-static void
-unknown(struct plan *plan)
-{
-	told(plan, PROMPT_UNKNOWN);
 }
 
 static bool
@@ -163,6 +177,14 @@ looked_up(const struct route_ask *ask, const char *feature, const char *rest)
 	return NULL;
 }
 
+static bool
+has_group(const struct settings *s, const char *number)
+{
+	const struct extension *ext = settings_extension(s, number);
+
+	return ext != NULL && ext->pickup_group[0] != '\0';
+}
+
 static void
 route_feature(const struct route_ask *ask, const char *feature, const char *rest,
     struct plan *plan, char *called, char *why, size_t why_size)
@@ -183,9 +205,12 @@ route_feature(const struct route_ask *ask, const char *feature, const char *rest
 	} else if (strcmp(feature, "park") == 0) {
 		plan_add(plan, APP_PARK, "");
 	} else if (strcmp(feature, "pickup") == 0) {
-		plan_add(plan, APP_PICKUP, rest);
+		or_told(plan, APP_PICKUP, rest, PROMPT_NO_RINGING, 480, 31);
+	} else if (strcmp(feature, "pickup_group") == 0 && !has_group(s, ask->from)) {
+		str_format(why, why_size, "%s, but the caller is in no group", feature);
+		told(plan, PROMPT_NO_FEATURE, 403, 21);
 	} else if (strcmp(feature, "pickup_group") == 0) {
-		plan_add(plan, APP_PICKUP, "");
+		or_told(plan, APP_PICKUP, "", PROMPT_NO_RINGING, 480, 31);
 	} else if (is_setting(feature)) {
 		if (settings_extension(s, ask->from) == NULL) {
 			str_format(why, why_size, "%s, but the caller is no extension", feature);
@@ -204,7 +229,7 @@ route_feature(const struct route_ask *ask, const char *feature, const char *rest
 		plan_add(plan, APP_ANNOUNCEMENT, "");
 	} else if (strcmp(feature, "voicemail") == 0 || strcmp(feature, "announcement") == 0) {
 		str_format(why, why_size, "%s, but the caller has none", feature);
-		told(plan, PROMPT_NO_MAILBOX);
+		told(plan, PROMPT_NO_MAILBOX, 404, 1);
 	} else if (strcmp(feature, "status") == 0 && settings_extension(s, rest) != NULL) {
 		plan_add(plan, APP_STATUS, rest);
 	} else if (strcmp(feature, "status") == 0) {
@@ -225,9 +250,11 @@ route_feature(const struct route_ask *ask, const char *feature, const char *rest
 		str_copy(number, sizeof(number), found);
 		if (number[0] == '\0') {
 			str_format(why, why_size, "%s: nothing to call", feature);
-			told(plan, strcmp(feature, "call_return") == 0  ? PROMPT_NO_CALLER
-			        : strcmp(feature, "speed_dial") == 0    ? PROMPT_NO_SPEED
-			                                                : PROMPT_UNKNOWN);
+			told(plan,
+			    strcmp(feature, "call_return") == 0      ? PROMPT_NO_CALLER
+			        : strcmp(feature, "speed_dial") == 0 ? PROMPT_NO_SPEED
+			                                             : PROMPT_UNKNOWN,
+			    404, 1);
 			return;
 		}
 		other.to = number;
@@ -290,7 +317,9 @@ dialplan_route(const struct route_ask *ask, struct plan *plan, char *called, cha
 		if (called != NULL)
 			called[0] = '\0';
 	} else if (is_emergency(s, ask->to)) {
-		not_built(plan, ask, "trunks (emergency number)", why, why_size);
+		/* At once and without words: the phone may have another way to call for help. */
+		str_copy(why, why_size, "emergency number, but trunks are not built yet");
+		plan_refuse(plan, 501, 79);
 	} else if ((group = settings_ring_group(s, ask->to)) != NULL) {
 		route_group(ask, group, plan, why, why_size);
 	} else if (settings_paging_group(s, ask->to) != NULL) {
@@ -304,7 +333,10 @@ dialplan_route(const struct route_ask *ask, struct plan *plan, char *called, cha
 			called[0] = '\0';
 		route_feature(ask, feature, rest, plan, called, why, why_size);
 	} else if (pattern_match(ask->patterns, s->dialplan.parking_pattern, ask->to)) {
-		plan_add(plan, ask->transfer ? APP_PARK : APP_RETRIEVE, ask->to);
+		if (ask->transfer)
+			plan_add(plan, APP_PARK, ask->to);
+		else
+			or_told(plan, APP_RETRIEVE, ask->to, PROMPT_EMPTY_SLOT, 404, 1);
 		str_copy(why, why_size, "parking slot");
 	} else if ((feature = pattern_of(ask)) != NULL) {
 		not_built(plan, ask, feature, why, why_size);
