@@ -142,14 +142,6 @@ vm_is_full(struct core *core, struct call *call, const char *box)
  * Recording.
  */
 
-static uint32_t
-limit_ms(const struct core *core, enum mailbox_kind kind)
-{
-	if (kind == MAILBOX_NAME)
-		return 10000;
-	return (uint32_t)core->settings->voicemail.max_message_duration_s * 1000;
-}
-
 bool
 vm_record(struct core *core, struct call *call, enum mailbox_kind kind, const char *box)
 {
@@ -169,12 +161,18 @@ vm_record(struct core *core, struct call *call, enum mailbox_kind kind, const ch
 	v->item = item->id;
 	v->record = voicefile_record_id(item);
 	v->kind = (uint8_t)kind;
-	voicefile_record(core, caller, item, limit_ms(core, kind),
-	    kind == MAILBOX_NAME ? 0 : (uint32_t)core->settings->voicemail.max_silence_s * 1000);
-	/* Keys end it; should the recorder never say that it is over, this does. */
-	vm_ask(core, call, NULL, 1, false, limit_ms(core, kind) + RECORD_LATE_MS);
+	voicefile_record(core, caller, item);
+	vm_record_wait(core, call);
 	trace_add(core, call, "app", "record", "%s %s", mailbox_kind_name(item->kind), box);
 	return true;
+}
+
+void
+vm_record_wait(struct core *core, struct call *call)
+{
+	/* Keys end it; should the recorder never say that it is over, this does. */
+	vm_ask(core, call, NULL, 1, false,
+	    voicefile_limit_ms(core, vm_of(call)->kind) + RECORD_LATE_MS);
 }
 
 void

@@ -86,6 +86,8 @@ void vm_ask(struct core *core, struct call *call, const struct say *say, uint8_t
 
 /* Begins to record into a new item of that kind. False: there is no room. */
 bool vm_record(struct core *core, struct call *call, enum mailbox_kind kind, const char *box);
+/* Asks for a key while it goes on. */
+void vm_record_wait(struct core *core, struct call *call);
 void vm_record_stop(struct core *core, struct call *call);
 /* The item that is recorded or was and is not kept yet; NULL none. */
 struct mailbox_item *vm_item(const struct core *core, struct call *call);

@@ -94,11 +94,15 @@ static void
 message_enter(struct core *core, struct call *call)
 {
 	struct say say;
+	bool full;
 
-	if (vm_record(core, call, MAILBOX_MESSAGE, vm_of(call)->box))
+	vm_item_drop(core, call);
+	/* Others may have filled it since the greeting. */
+	full = vm_is_full(core, call, vm_of(call)->box);
+	if (!full && vm_record(core, call, MAILBOX_MESSAGE, vm_of(call)->box))
 		return;
 	vm_say(core, call, &say);
-	say_prompt(&say, "vm-sorry");
+	say_prompt(&say, full ? "vm-mailboxfull&vm-goodbye" : "vm-sorry");
 	vm_say_then(core, call, &say, VM_BYE);
 }
 
@@ -111,8 +115,7 @@ message_input(struct core *core, struct call *call, const char *digits)
 		v->then = digits[0] == '0';
 		vm_record_stop(core, call);
 	} else {
-		vm_ask(core, call, NULL, 1, false,
-		    (uint32_t)core->settings->voicemail.max_message_duration_s * 1000 + 15000);
+		vm_record_wait(core, call);
 	}
 }
 

@@ -411,8 +411,7 @@ vm_comment_input(struct core *core, struct call *call, const char *digits)
 	if (digits[0] == '#')
 		vm_record_stop(core, call);
 	else
-		vm_ask(core, call, NULL, 1, false,
-		    (uint32_t)core->settings->voicemail.max_message_duration_s * 1000 + 15000);
+		vm_record_wait(core, call);
 }
 
 void

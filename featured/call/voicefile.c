@@ -8,6 +8,8 @@
 #include "featured/call/call.h"
 #include "featured/settings.h"
 
+#define NAME_MS 10000
+
 uint64_t
 voicefile_record_id(const struct mailbox_item *item)
 {
@@ -33,18 +35,26 @@ kind_of(const struct mailbox_item *item)
 	                                          : MEDIA_RECORD_VOICEMAIL;
 }
 
+uint32_t
+voicefile_limit_ms(const struct core *core, uint8_t kind)
+{
+	if (kind == MAILBOX_NAME)
+		return NAME_MS;
+	return (uint32_t)core->settings->voicemail.max_message_duration_s * 1000;
+}
+
 void
-voicefile_record(struct core *core, struct leg *leg, const struct mailbox_item *item,
-    uint32_t max_ms, uint32_t silence_ms)
+voicefile_record(struct core *core, struct leg *leg, const struct mailbox_item *item)
 {
 	struct msg_media_record m = { .record = voicefile_record_id(item),
 		.session = leg->r.id,
 		.kind = kind_of(item),
 		.flags = MEDIA_RECORD_FAR_ONLY,
-		.max_ms = max_ms,
-		.silence_ms = silence_ms };
+		.max_ms = voicefile_limit_ms(core, item->kind) };
 	char path[128];
 
+	if (item->kind != MAILBOX_NAME)
+		m.silence_ms = (uint32_t)core->settings->voicemail.max_silence_s * 1000;
 	voicefile_path(item->file_box, &item->file, path);
 	str_copy(m.path, sizeof(m.path), path);
 	core_to_mediad(core, leg, MSG_media_record, &m);
@@ -162,9 +172,7 @@ say_again(void *arg, struct mailbox_item *item)
 	if (caller == NULL)
 		voicefile_record_stop(core, NULL, voicefile_record_id(item));
 	else
-		voicefile_record(core, caller, item,
-		    (uint32_t)core->settings->voicemail.max_message_duration_s * 1000,
-		    (uint32_t)core->settings->voicemail.max_silence_s * 1000);
+		voicefile_record(core, caller, item);
 }
 
 void

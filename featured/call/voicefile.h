@@ -13,8 +13,10 @@
 /* The recorder's number for the item: part of its id. */
 uint64_t voicefile_record_id(const struct mailbox_item *item);
 
-void voicefile_record(struct core *core, struct leg *leg, const struct mailbox_item *item,
-    uint32_t max_ms, uint32_t silence_ms);
+/* How long one of that kind may become; its silence is limited by voicemail.max_silence, a name's not. */
+uint32_t voicefile_limit_ms(const struct core *core, uint8_t kind);
+
+void voicefile_record(struct core *core, struct leg *leg, const struct mailbox_item *item);
 void voicefile_record_stop(struct core *core, struct leg *leg, uint64_t record);
 
 /* Is it the recording of an item? */

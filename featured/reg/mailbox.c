@@ -508,10 +508,14 @@ mailbox_folder_size(const struct mailbox *mb, const char *user, enum mailbox_fol
 size_t
 mailbox_size(const struct mailbox *mb, const char *user)
 {
+	const struct box *box = box_find(mb, user);
+	const struct entry *e;
 	size_t n = 0;
 
-	for (int f = 0; f < MAILBOX_FOLDERS; f++)
-		n += mailbox_folder_size(mb, user, f);
+	if (box == NULL)
+		return 0;
+	TAILQ_FOREACH(e, &box->items, next)
+	n += e->item.kind == MAILBOX_MESSAGE && e->item.state != MAILBOX_GONE;
 	return n;
 }
 

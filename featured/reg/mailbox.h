@@ -137,7 +137,7 @@ struct mailbox_item *mailbox_greeting(const struct mailbox *mb, const char *box,
 size_t mailbox_folder_size(const struct mailbox *mb, const char *box, enum mailbox_folder folder);
 struct mailbox_item *mailbox_nth(const struct mailbox *mb, const char *box,
     enum mailbox_folder folder, size_t i);
-/* All messages of box that its owner can hear. */
+/* All messages of box that its owner can hear, and those that are being left. */
 size_t mailbox_size(const struct mailbox *mb, const char *box);
 
 /* cb for every item; it may change or end the item. */
