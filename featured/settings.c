@@ -31,6 +31,7 @@ static const struct feature_code feature_codes[] = {
 	{ "agent_logout", "*46", true },
 	{ "agent_pause", "*47", false },
 	{ "announcement", "*77", false },
+	{ "announcement_play", "*74", true },
 	{ "dnd_on", "*78", false },
 	{ "dnd_off", "*79", false },
 	{ "forward_all", "*72", true },
@@ -363,6 +364,39 @@ check_groups(struct conf *conf, const struct settings *s)
 }
 
 static bool
+check_announcements(struct conf *conf, const struct settings *s)
+{
+	const struct announcement *a = s->announcements.v;
+	size_t n = s->announcements.n;
+	struct numbered *v = mem_must((n + 1) * sizeof(*v));
+	char path[64];
+	bool ok = true;
+
+	for (size_t i = 0; ok && i < n; i++) {
+		v[i] = (struct numbered){ a[i].number, i };
+		item_path(path, sizeof(path), "announcements", i, "number");
+		ok = check_number(conf, s, "announcements", i, a[i].number);
+		if (ok && (settings_ring_group(s, a[i].number) != NULL ||
+		        settings_paging_group(s, a[i].number) != NULL))
+			ok = conf_error(conf, path, "number \"%s\" is a group's already",
+			    a[i].number);
+		if (ok && strlen(a[i].number) > ANNOUNCEMENT_LEN)
+			ok = conf_error(conf, path, "an announcement's number has at most %d digits",
+			    ANNOUNCEMENT_LEN);
+		if (ok && str_eq(a[i].then, a[i].number))
+			ok = conf_error(conf, item_path(path, sizeof(path), "announcements", i, "then"),
+			    "the call would go in a circle");
+		ok = ok && (a[i].recorded_by.n == 0 ||
+		    check_members(conf, s,
+		        item_path(path, sizeof(path), "announcements", i, "recorded_by"),
+		        &a[i].recorded_by, false));
+	}
+	ok = ok && check_twice(conf, "announcements", "number", v, n);
+	free(v);
+	return ok;
+}
+
+static bool
 check_trunks(struct conf *conf, const struct settings *s)
 {
 	const struct trunk_setting *t = s->trunks.v;
@@ -567,7 +601,8 @@ settings_check(struct conf *conf, void *settings)
 	    check_regex(conf, "dialplan.parking_pattern", s->dialplan.parking_pattern) &&
 	    check_regex(conf, "dialplan.queue_pattern", s->dialplan.queue_pattern) &&
 	    check_lists(conf, s) && check_ranges(conf, s) && check_extensions(conf, s) &&
-	    check_queues(conf, s) && check_resource_lists(conf, s) && check_groups(conf, s) && check_trunks(conf, s) &&
+	    check_queues(conf, s) && check_resource_lists(conf, s) && check_groups(conf, s) &&
+	    check_announcements(conf, s) && check_trunks(conf, s) &&
 	    check_feature_codes(conf, s);
 }
 
@@ -624,6 +659,30 @@ settings_paging_group(const struct settings *s, const char *number)
 		if (str_eq(p[i].number, number))
 			return &p[i];
 	return NULL;
+}
+
+const struct announcement *
+settings_announcement(const struct settings *s, const char *number)
+{
+	const struct announcement *a = s->announcements.v;
+
+	for (size_t i = 0; i < s->announcements.n; i++)
+		if (str_eq(a[i].number, number))
+			return &a[i];
+	return NULL;
+}
+
+bool
+settings_may_announce(const struct settings *s, const char *number, const char *extension)
+{
+	const struct announcement *a = settings_announcement(s, number);
+
+	if (a == NULL || a->recorded_by.n == 0)
+		return true;
+	for (size_t i = 0; i < a->recorded_by.n; i++)
+		if (str_eq(a->recorded_by.v[i], extension))
+			return true;
+	return false;
 }
 
 bool

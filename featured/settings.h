@@ -88,6 +88,16 @@ struct paging_group {
 	struct conf_strs members;	/* extensions */
 };
 
+#define ANNOUNCEMENT_LEN 8	/* digits of its number */
+
+/* An item of the list announcements. */
+struct announcement {
+	char	number[EXT_NUMBER_LEN + 1];	/* dialled to hear it; keyed after *77 to record it */
+	char	name[EXT_NAME_LEN + 1];
+	char	then[EXT_NUMBER_LEN + 1];	/* where the call goes on; "" it ends */
+	struct conf_strs recorded_by;		/* extensions; none: everyone */
+};
+
 #define MEMBERS_MAX 64			/* of a group, a find-me list */
 
 /* Which headers tell a phone who is at the other end. */
@@ -190,6 +200,7 @@ struct settings {
 	struct conf_items	queues;		/* struct queue_setting */
 	struct conf_items	ring_groups;	/* struct ring_group */
 	struct conf_items	paging_groups;	/* struct paging_group */
+	struct conf_items	announcements;	/* struct announcement */
 	struct {
 		int64_t	range_start, range_end, timeout_s;
 		int64_t	ringback_s;	/* how long the parker is rung after that */
@@ -253,6 +264,9 @@ const struct extension *settings_extension(const struct settings *s, const char 
 /* NULL: there is none. */
 const struct ring_group *settings_ring_group(const struct settings *s, const char *number);
 const struct paging_group *settings_paging_group(const struct settings *s, const char *number);
+const struct announcement *settings_announcement(const struct settings *s, const char *number);
+/* May the extension record that announcement? */
+bool settings_may_announce(const struct settings *s, const char *number, const char *extension);
 /* An item of find_me: number gets its number (65 bytes), seconds how long it rings (0: not said). */
 bool settings_find_me(const char *text, char *number, int64_t *seconds);
 /* i < extensions.n */

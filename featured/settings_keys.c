@@ -124,6 +124,22 @@ static const struct conf_key paging_group_keys[] = {
 	{ .path = NULL },
 };
 
+static const struct conf_key announcement_keys[] = {
+	{ .path = "number",
+	    STR_KEY(struct announcement, number, 1, NULL,
+	        "what is dialled to hear it, and keyed to record it") },
+	{ .path = "name", STR_KEY(struct announcement, name, 0, "", "for people") },
+	{ .path = "then",
+	    STR_KEY(struct announcement, then, 0, "",
+	        "where the call goes after it; empty: it ends") },
+	{ .path = "recorded_by",
+	    .type = CONF_STRS,
+	    CONF_OFF(struct announcement, recorded_by),
+	    .def = "[]",
+	    .help = "extensions that may record it; none: everyone may" },
+	{ .path = NULL },
+};
+
 static const struct conf_key queue_keys[] = {
 	{ .path = "number", STR_KEY(struct queue_setting, number, 1, NULL, "what is dialled") },
 	{ .path = "name", STR_KEY(struct queue_setting, name, 0, "", "shown to agents") },
@@ -254,6 +270,14 @@ const struct conf_key settings_keys[] = {
 	    .def = "[]",
 	    .item = paging_group_keys,
 	    .help = "numbers whose caller is heard on the loudspeakers of several phones" },
+
+	{ .path = "announcements",
+	    .type = CONF_LIST,
+	    .off = offsetof(S, announcements),
+	    .size = sizeof(struct announcement),
+	    .def = "[]",
+	    .item = announcement_keys,
+	    .help = "numbers at which what was recorded by phone is played" },
 
 	{ .path = "media.rtp_timeout",
 	    INT_KEY(S, media.rtp_timeout_s, 0, 86400, "300",

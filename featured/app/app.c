@@ -44,6 +44,8 @@ app_by_id(uint8_t id)
 		return &app_mailbox;
 	case APP_ANNOUNCEMENT:
 		return &app_announcement;
+	case APP_RECORDED:
+		return &app_recorded;
 	case APP_STATUS:
 		return &app_status;
 	case APP_PAGE:

@@ -387,6 +387,15 @@ announcement_start(struct core *core, struct call *call, const struct plan_step 
 	begin(core, call, step->target, VM_ANNOUNCEMENT_NUMBER);
 }
 
+static void
+recorded_start(struct core *core, struct call *call, const struct plan_step *step)
+{
+	if (mailbox_greeting(core->env.mailbox, step->target, MAILBOX_ANNOUNCEMENT) != NULL)
+		begin(core, call, step->target, VM_ANNOUNCEMENT);
+	else
+		call_app_done(core, call, OUTCOME_FAILED, 404, 1);
+}
+
 const struct app app_leave = {
 	.name = "voicemail",
 	.start = leave_start,
@@ -408,6 +417,15 @@ const struct app app_mailbox = {
 const struct app app_announcement = {
 	.name = "announcement",
 	.start = announcement_start,
+	.leg_event = vm_leg_event,
+	.media_event = vm_media_event,
+	.timer = vm_timer,
+	.stop = vm_stop,
+};
+
+const struct app app_recorded = {
+	.name = "recorded",
+	.start = recorded_start,
 	.leg_event = vm_leg_event,
 	.media_event = vm_media_event,
 	.timer = vm_timer,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Voicemail: leaving a message, hearing a mailbox, recording an announcement. What a caller hears
+ * Voicemail: leaving a message, hearing a mailbox, recording and playing an announcement. What a caller hears
  * and may press is a table of states (vm_states); a state's enter() asks by menu_ask(), and what
  * comes of it goes to the state's other functions. All of where a caller is stands in the call's
  * menu record (struct voicemail_state), so that it outlives a kill.
@@ -55,6 +55,7 @@ enum vm_state {
 	VM_OPTIONS_SAID = 48, /* what happened is said, then the options come again */
 	/* announcements */
 	VM_ANNOUNCEMENT_NUMBER = 60,
+	VM_ANNOUNCEMENT = 61, /* one is played */
 	VM_STATES = 64
 };
 

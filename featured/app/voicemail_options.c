@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Mailbox options: 1 greeting when unavailable, 2 when busy, 3 one's name, 4 a temporary greeting
- * (recorded anew or removed), 5 the PIN, * back. And the recording of announcements (*77): a number
- * is asked for, then it goes the same way. A recording is reviewed: 1 keeps it, 2 plays it, 3
+ * (recorded anew or removed), 5 the PIN, * back. And announcements: to record one (*77) its number
+ * is asked for, then it goes the same way; one that is dialled is played. A recording is reviewed: 1 keeps it, 2 plays it, 3
  * records anew.
  */
 #include <string.h>
@@ -237,20 +237,26 @@ review_input(struct core *core, struct call *call, const char *digits)
 }
 
 static void
+say_announcement(struct say *say, const struct mailbox_item *item)
+{
+	char text[128], path[160];
+
+	voicefile_path(item->file_box, &item->file, text);
+	str_format(path, sizeof(path), "announcement:%s", text);
+	say_prompt(say, path);
+}
+
+static void
 listen_enter(struct core *core, struct call *call)
 {
 	const struct mailbox_item *item = vm_item(core, call);
-	char text[128], path[160];
 	struct say say;
 
 	vm_say(core, call, &say);
-	if (item != NULL && item->kind == MAILBOX_ANNOUNCEMENT) {
-		voicefile_path(item->file_box, &item->file, text);
-		str_format(path, sizeof(path), "announcement:%s", text);
-		say_prompt(&say, path);
-	} else if (item != NULL) {
+	if (item != NULL && item->kind == MAILBOX_ANNOUNCEMENT)
+		say_announcement(&say, item);
+	else if (item != NULL)
 		say_voicemail(&say, item->file_box, &item->file);
-	}
 	vm_ask(core, call, &say, 1, false, 1);
 }
 
@@ -329,8 +335,10 @@ number_enter(struct core *core, struct call *call)
 	struct say say;
 
 	vm_say(core, call, &say);
+	if (vm_of(call)->tries > 0)
+		say_prompt(&say, "pbx-invalid");
 	say_prompt(&say, "wd-announcement-number");
-	vm_ask(core, call, &say, 8, true, 10000);
+	vm_ask(core, call, &say, ANNOUNCEMENT_LEN, true, 10000);
 }
 
 static void
@@ -342,8 +350,32 @@ number_input(struct core *core, struct call *call, const char *digits)
 		vm_again(core, call);
 		return;
 	}
+	if (!settings_may_announce(core->settings, digits, call->r.from)) {
+		trace_add(core, call, "app", "forbidden", "announcement %s", digits);
+		vm_again(core, call);
+		return;
+	}
 	str_copy(v->number, sizeof(v->number), digits);
 	record_greeting(core, call, MAILBOX_ANNOUNCEMENT);
+}
+
+static void
+announcement_enter(struct core *core, struct call *call)
+{
+	const struct mailbox_item *item = mailbox_greeting(core->env.mailbox, vm_of(call)->box,
+	    MAILBOX_ANNOUNCEMENT);
+	struct say say;
+
+	vm_say(core, call, &say);
+	if (item != NULL)
+		say_announcement(&say, item);
+	vm_ask(core, call, &say, 0, false, 0);
+}
+
+static void
+announcement_said(struct core *core, struct call *call)
+{
+	call_app_done(core, call, OUTCOME_DONE, 200, 16);
 }
 
 const struct vm_state_def vm_options_states[VM_STATES - VM_OPTIONS] = {
@@ -377,5 +409,9 @@ const struct vm_state_def vm_options_states[VM_STATES - VM_OPTIONS] = {
 	AT(VM_ANNOUNCEMENT_NUMBER) = { .name = "announcement-number",
 	    .enter = number_enter,
 	    .input = number_input },
+	AT(VM_ANNOUNCEMENT) = { .name = "announcement",
+	    .enter = announcement_enter,
+	    .timeout = announcement_said,
+	    .said = announcement_said },
 #undef AT
 };

@@ -52,6 +52,8 @@ app_name(uint8_t app)
 		return "announcement";
 	case APP_STATUS:
 		return "status";
+	case APP_RECORDED:
+		return "recorded";
 	}
 	return "unknown";
 }

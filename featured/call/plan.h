@@ -39,6 +39,7 @@ enum app_id {
 	APP_MAILBOX = 49,  /* target: a mailbox, to be heard */
 	APP_ANNOUNCEMENT = 50, /* an announcement is recorded */
 	APP_STATUS = 51,   /* target: an extension whose forwards are spoken */
+	APP_RECORDED = 52, /* target: the number of an announcement, which is played */
 };
 
 /* Why a call went on to somebody else (RFC 5806, RFC 4458). In the checkpoint: never renumber. */

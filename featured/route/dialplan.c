@@ -185,6 +185,22 @@ has_group(const struct settings *s, const char *number)
 	return ext != NULL && ext->pickup_group[0] != '\0';
 }
 
+/* Plays it, then goes on to where its settings say; when it was never recorded, too. */
+static void
+route_announcement(const char *number, const struct announcement *a, struct plan *plan)
+{
+	struct plan_step *step;
+
+	if (a == NULL || a->then[0] == '\0') {
+		or_told(plan, APP_RECORDED, number, PROMPT_UNKNOWN, 404, 1);
+		return;
+	}
+	step = plan_add(plan, APP_RECORDED, number);
+	memset(step->next, 1, sizeof(step->next));
+	step = plan_add(plan, APP_FORWARD, a->then);
+	step->status = DIVERT_ALL;
+}
+
 static void
 route_feature(const struct route_ask *ask, const char *feature, const char *rest,
     struct plan *plan, char *called, char *why, size_t why_size)
@@ -230,6 +246,8 @@ route_feature(const struct route_ask *ask, const char *feature, const char *rest
 	} else if (strcmp(feature, "voicemail") == 0 || strcmp(feature, "announcement") == 0) {
 		str_format(why, why_size, "%s, but the caller has none", feature);
 		told(plan, PROMPT_NO_MAILBOX, 404, 1);
+	} else if (strcmp(feature, "announcement_play") == 0) {
+		route_announcement(rest, NULL, plan);
 	} else if (strcmp(feature, "status") == 0 && settings_extension(s, rest) != NULL) {
 		plan_add(plan, APP_STATUS, rest);
 	} else if (strcmp(feature, "status") == 0) {
@@ -299,6 +317,7 @@ dialplan_route(const struct route_ask *ask, struct plan *plan, char *called, cha
 	const char *rights = ask->rights != NULL ? ask->rights : ask->from;
 	const struct extension *from = settings_extension(s, rights),
 	                       *to = settings_extension(s, ask->to);
+	const struct announcement *announcement;
 	const struct ring_group *group;
 	const char *feature, *rest;
 
@@ -326,6 +345,10 @@ dialplan_route(const struct route_ask *ask, struct plan *plan, char *called, cha
 		str_format(why, why_size, "paging group %s", ask->to);
 		if (!caller_refused(ask, plan, why, why_size))
 			plan_add(plan, APP_PAGE, ask->to);
+	} else if ((announcement = settings_announcement(s, ask->to)) != NULL) {
+		str_format(why, why_size, "announcement %s", ask->to);
+		if (!caller_refused(ask, plan, why, why_size))
+			route_announcement(ask->to, announcement, plan);
 	} else if (is_queue(s, ask->to)) {
 		not_built(plan, ask, "call_queues", why, why_size);
 	} else if (!ask->forwarded && (feature = feature_of(s, ask->to, &rest)) != NULL) {

@@ -131,6 +131,16 @@ mistakes(void **state)
 		{ "extensions:\n  - number: \"1\"\npaging_groups:\n  - number: \"700\"\n    members: "
 		  "[\"1\"]\n",
 		    4, "the feature code of park already" },
+		{ "extensions:\n  - number: \"1\"\nannouncements:\n  - number: \"1\"\n", 4,
+		    "an extension's already" },
+		{ "announcements:\n  - number: \"123456789\"\n", 2, "at most 8 digits" },
+		{ "announcements:\n  - number: \"1900\"\n  - number: \"1900\"\n", 3, "given twice" },
+		{ "announcements:\n  - number: \"1900\"\n    then: \"1900\"\n", 3, "in a circle" },
+		{ "announcements:\n  - number: \"1900\"\n    recorded_by: [\"1\"]\n", 3,
+		    "no extension" },
+		{ "extensions:\n  - number: \"1\"\nring_groups:\n  - number: \"1900\"\n    members: "
+		  "[\"1\"]\nannouncements:\n  - number: \"1900\"\n",
+		    7, "a group's already" },
 		{ "server:\n  realm: 'a\"b'\n", 2, "quotes" },
 		{ "server:\n  domain: \"a b\"\n", 2, "not a domain" },
 		{ "database:\n  host: localhost\n", 2, "Unix socket" },

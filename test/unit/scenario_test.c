@@ -61,6 +61,7 @@ struct run {
 	struct userstates *users;
 	struct ring_group groups[8];
 	struct paging_group pages[4];
+	struct announcement announcements[4];
 	char *texts[64]; /* of lists in the settings */
 	size_t ntexts;
 	struct mailbox *mailbox;
@@ -756,6 +757,14 @@ set_line(struct run *run, const char *word, char *rest)
 		run->settings.paging_groups.v = run->pages;
 		str_copy(g->number, sizeof(g->number), a);
 		list(run, &g->members, rest, 1);
+	} else if (strcmp(word, "announcement") == 0) {
+		struct announcement *an =
+		    &run->announcements[run->settings.announcements.n++];
+
+		run->settings.announcements.v = run->announcements;
+		str_copy(an->number, sizeof(an->number), a);
+		str_copy(an->then, sizeof(an->then), strcmp(b, "-") == 0 ? "" : b);
+		list(run, &an->recorded_by, rest, 2);
 	} else if (strcmp(word, "overflow") == 0) {
 		str_copy(run->groups[run->settings.ring_groups.n - 1].overflow,
 		    sizeof(run->groups[0].overflow), a);
