@@ -126,12 +126,6 @@ decoder_free(struct decoder **pp)
 	mem_free(pp);
 }
 
-enum sdp_codec
-decoder_codec(const struct decoder *d)
-{
-	return d->codec;
-}
-
 int
 decoder_decode(struct decoder *d, const uint8_t *p, size_t len, int16_t *pcm, size_t max)
 {
@@ -206,6 +200,50 @@ decoder_conceal(struct decoder *d, int16_t *pcm, size_t n)
 		done += (size_t)got;
 	}
 	memset(pcm + done, 0, (n - done) * sizeof(*pcm));
+}
+
+void
+decoders_free(struct decoders *ds)
+{
+	for (unsigned i = 0; i < SDP_CODEC_END; i++)
+		decoder_free(&ds->of[i]);
+	ds->last = NULL;
+}
+
+enum sdp_codec
+decoders_codec(const struct decoders *ds)
+{
+	return ds->last == NULL ? SDP_CODEC_NONE : ds->last->codec;
+}
+
+int
+decoders_decode(struct decoders *ds, enum sdp_codec codec, const uint8_t *p, size_t len,
+    int16_t *pcm, size_t max)
+{
+	int n;
+
+	if (codec >= SDP_CODEC_END)
+		return -EBADMSG;
+	if (ds->of[codec] == NULL && (ds->of[codec] = decoder_new(codec, ds->rate)) == NULL)
+		return -ENOMEM;
+	if ((n = decoder_decode(ds->of[codec], p, len, pcm, max)) > 0)
+		ds->last = ds->of[codec];
+	return n;
+}
+
+bool
+decoders_recover(struct decoders *ds, const uint8_t *next, size_t len, int16_t *pcm, size_t n)
+{
+	return ds->last != NULL && decoder_recover(ds->last, next, len, pcm, n);
+}
+
+void
+decoders_conceal(struct decoders *ds, int16_t *pcm, size_t n)
+{
+	if (ds->last != NULL)
+		decoder_conceal(ds->last, pcm, n);
+	else
+		memset(pcm, 0, n * sizeof(*pcm));
 }
 
 /*

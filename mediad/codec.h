@@ -43,7 +43,6 @@ int codec_duration(enum sdp_codec codec, const uint8_t *p, size_t len);
 /* rate: 8000 or 16000. NULL: out of memory, or no such codec. */
 struct decoder *decoder_new(enum sdp_codec codec, unsigned rate);
 void decoder_free(struct decoder **d);		/* takes a pointer to NULL */
-enum sdp_codec decoder_codec(const struct decoder *d);
 
 /* A payload into pcm (max samples). Returns the samples, or -EBADMSG and nothing is changed. */
 int decoder_decode(struct decoder *d, const uint8_t *p, size_t len, int16_t *pcm, size_t max);
@@ -56,6 +55,26 @@ bool decoder_recover(struct decoder *d, const uint8_t *next, size_t len, int16_t
 
 /* n samples that sound like what came before and fade away: a packet was lost. */
 void decoder_conceal(struct decoder *d, int16_t *pcm, size_t n);
+
+/*
+ * The decoders of one source, whose payload types may alternate: one of each codec, made when it is
+ * first needed. All zero but the rate to begin with.
+ */
+struct decoders {
+	unsigned	 rate;
+	struct decoder	*of[SDP_CODEC_END];
+	struct decoder	*last;		/* that decoded something; NULL: nothing yet */
+};
+
+void decoders_free(struct decoders *ds);
+enum sdp_codec decoders_codec(const struct decoders *ds);	/* of the last payload */
+
+/* As decoder_decode(); also -ENOMEM. */
+int decoders_decode(struct decoders *ds, enum sdp_codec codec, const uint8_t *p, size_t len,
+    int16_t *pcm, size_t max);
+/* As decoder_recover() and decoder_conceal(), by the codec of what came before. */
+bool decoders_recover(struct decoders *ds, const uint8_t *next, size_t len, int16_t *pcm, size_t n);
+void decoders_conceal(struct decoders *ds, int16_t *pcm, size_t n);
 
 /*
  * ---- encoding

@@ -48,7 +48,7 @@ struct slot {
 struct receive {
 	struct receive_conf	 conf;
 	struct receive_stats	 stats;
-	struct decoder		*decoder;
+	struct decoders		 decoders;
 	struct jitter		 jitter;
 	bool			 started, gathers, pause, missing, stalled;
 	unsigned		 khz;		/* of the RTP clock */
@@ -80,6 +80,7 @@ receive_new(const struct receive_conf *conf)
 	if (r == NULL)
 		return NULL;
 	r->conf = *conf;
+	r->decoders.rate = conf->rate;
 	if (conf->max_ms == 0) {
 		r->conf.min_ms = MIN_MS;
 		r->conf.max_ms = MAX_MS;
@@ -94,7 +95,7 @@ receive_free(struct receive **pp)
 {
 	if (*pp == NULL)
 		return;
-	decoder_free(&(*pp)->decoder);
+	decoders_free(&(*pp)->decoders);
 	mem_free(pp);
 }
 
@@ -266,13 +267,11 @@ make_up(struct receive *r, size_t n)
 	int16_t *pcm = r->line + r->n;
 	unsigned ms = (unsigned)(n * 1000 / r->conf.rate);
 
-	if (r->pause && (r->decoder == NULL || decoder_codec(r->decoder) != SDP_CODEC_OPUS)) {
+	if (r->pause && decoders_codec(&r->decoders) != SDP_CODEC_OPUS) {
 		memset(pcm, 0, n * sizeof(*pcm));
 		add_noise(r, pcm, n);
-	} else if (r->decoder == NULL) {
-		memset(pcm, 0, n * sizeof(*pcm));
 	} else {	/* Opus makes its own noise in pauses */
-		decoder_conceal(r->decoder, pcm, n);
+		decoders_conceal(&r->decoders, pcm, n);
 		if (r->made_ms >= PLC_MS)
 			add_noise(r, pcm, n);
 	}
@@ -280,16 +279,6 @@ make_up(struct receive *r, size_t n)
 		r->stats.lost_ms += ms;
 	r->made_ms += ms;
 	r->n += n;
-}
-
-static bool
-need_decoder(struct receive *r, unsigned kind)
-{
-	if (r->decoder != NULL && decoder_codec(r->decoder) == (enum sdp_codec)kind)
-		return true;
-	decoder_free(&r->decoder);
-	r->decoder = decoder_new((enum sdp_codec)kind, r->conf.rate);
-	return r->decoder != NULL;
 }
 
 /* The level of RFC 3389, -dBov, as an amplitude. */
@@ -318,8 +307,8 @@ take(struct receive *r, struct slot *s)
 			take_noise(r, p, s->len);
 		return;
 	}
-	if (!gone && need_decoder(r, s->kind))
-		n = decoder_decode(r->decoder, p, s->len, r->line + r->n, LINE - r->n);
+	if (!gone)
+		n = decoders_decode(&r->decoders, s->kind, p, s->len, r->line + r->n, LINE - r->n);
 	if (n <= 0) {		/* as if it had been lost */
 		r->missing = true;
 		return;
@@ -352,9 +341,9 @@ recover(struct receive *r, const struct slot *s)
 	uint32_t gap = s->ts - r->cursor;
 	size_t n = samples(r, gap);
 
-	if (r->decoder == NULL || r->owed > 0 || (uint16_t)(s->seq - r->seq) != 1 || n == 0 ||
+	if (r->owed > 0 || (uint16_t)(s->seq - r->seq) != 1 || n == 0 ||
 	    n > CODEC_PCM_MAX / 2 || r->head - s->at > RING || s->kind != SDP_CODEC_OPUS ||
-	    !decoder_recover(r->decoder, r->ring + s->at % RING, s->len, r->line + r->n, n))
+	    !decoders_recover(&r->decoders, r->ring + s->at % RING, s->len, r->line + r->n, n))
 		return false;
 	r->n += n;
 	r->voice = r->n;

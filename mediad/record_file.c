@@ -27,6 +27,12 @@ le32(uint8_t *p, uint32_t v)
 	le16(p + 2, v >> 16);
 }
 
+static uint32_t
+get_le32(const uint8_t *p)
+{
+	return p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+}
+
 bool
 record_path_ok(const char *path)
 {
@@ -89,8 +95,8 @@ record_file_header(struct record_file *f)
 	le32(h + 16, 16);
 	le16(h + 20, 1);	/* PCM */
 	le16(h + 22, f->channels);
-	le32(h + 24, RECORD_RATE);
-	le32(h + 28, RECORD_RATE * f->channels * (uint32_t)sizeof(int16_t));
+	le32(h + 24, f->rate);
+	le32(h + 28, f->rate * f->channels * (uint32_t)sizeof(int16_t));
 	le16(h + 32, f->channels * (unsigned)sizeof(int16_t));
 	le16(h + 34, 16);
 	memcpy(h + 36, "data", 4);
@@ -101,12 +107,13 @@ record_file_header(struct record_file *f)
 }
 
 int
-record_file_make(struct record_file *f, const char *root, const char *path, unsigned channels)
+record_file_make(struct record_file *f, const char *root, const char *path, unsigned channels,
+    unsigned rate)
 {
 	char full[PATH_LEN];
 	int r;
 
-	*f = (struct record_file){ .fd = -1, .channels = channels };
+	*f = (struct record_file){ .fd = -1, .channels = channels, .rate = rate };
 	if (!record_path_ok(path) || !str_format(full, sizeof(full), "%s/%s", root, path))
 		return -EINVAL;
 	if (mkdir(root, 0700) == -1 && errno != EEXIST)
@@ -129,10 +136,11 @@ record_file_again(struct record_file *f, const char *root, const char *path, uns
 {
 	uint32_t frame = channels * (uint32_t)sizeof(int16_t);
 	char full[PATH_LEN];
+	uint8_t rate[4];
 	struct stat st;
 	int r = 0;
 
-	*f = (struct record_file){ .fd = -1, .channels = channels };
+	*f = (struct record_file){ .fd = -1, .channels = channels, .rate = RECORD_RATE };
 	if (!record_path_ok(path) || !str_format(full, sizeof(full), "%s/%s", root, path))
 		return -EINVAL;
 	f->fd = open(full, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
@@ -142,6 +150,9 @@ record_file_again(struct record_file *f, const char *root, const char *path, uns
 		r = -errno;
 	else if (st.st_size > RECORD_WAV_HEAD)
 		f->frames = (uint64_t)(st.st_size - RECORD_WAV_HEAD) / frame;
+	if (r == 0 && pread(f->fd, rate, sizeof(rate), 24) == sizeof(rate) &&
+	    get_le32(rate) == RECORD_RATE_WIDE)
+		f->rate = RECORD_RATE_WIDE;
 	if (r == 0)
 		r = record_file_header(f);
 	if (r < 0) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * A WAV file that grows: 16-bit PCM at 8 kHz with a plain header of 44 octets in front. The header
+ * A WAV file that grows: 16-bit PCM at 8 or 16 kHz with a plain header of 44 octets in front. The header
  * is brought up to date every few seconds and never says more than is there, so whatever kills us
  * leaves a file that every player takes; whoever opens it again goes on at its end. (libsndfile
  * can do neither: it takes a header at its word.)
@@ -14,12 +14,14 @@
 #include <stdint.h>
 
 #define RECORD_RATE	8000
+#define RECORD_RATE_WIDE 16000
 #define RECORD_WAV_HEAD	44
 #define RECORD_BYTES_MAX UINT32_C(0xfff00000)	/* what a WAV file can say: 37 hours of stereo */
 
 struct record_file {
 	int		 fd;		/* -1: none */
 	unsigned	 channels;
+	unsigned	 rate;
 	uint64_t	 frames;	/* in the file */
 	uint64_t	 told;		/* by its header */
 };
@@ -28,9 +30,10 @@ struct record_file {
  * Makes root/path (relative, parents are made, mode 0600). Returns 0, -EEXIST, -ENOSPC or another
  * -errno.
  */
-int record_file_make(struct record_file *f, const char *root, const char *path, unsigned channels);
+int record_file_make(struct record_file *f, const char *root, const char *path, unsigned channels,
+    unsigned rate);
 
-/* Opens it to go on at its end. -ENOENT: it is gone. */
+/* Opens it to go on at its end, at the rate that it has. -ENOENT: it is gone. */
 int record_file_again(struct record_file *f, const char *root, const char *path, unsigned channels);
 
 /* n frames (channels samples each). After an error the file is as it was. */

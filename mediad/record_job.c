@@ -14,21 +14,31 @@
 #include "common/base/log.h"
 #include "common/base/str.h"
 
-#define FRAMES_MS	(RECORD_RATE / 1000)
-#define HOLD		RECORD_RATE	/* frames: a machine that stalls for a second loses nothing */
-#define BATCH		(RECORD_RATE / 2)
+#define HOLD_MS		1000	/* a machine that stalls for a second loses nothing */
 #define HEADER_US	3000000
-#define VOICE		100		/* mean amplitude of 20 ms that is no silence: -50 dBFS */
-#define VOICE_FRAMES	160
+#define VOICE		100	/* mean amplitude of 20 ms that is no silence: -50 dBFS */
+#define VOICE_MS	20
 
-_Static_assert(HOLD + BATCH + 2 * TRACK_AHEAD < TRACK_WINDOW, "what is not written yet must fit");
+_Static_assert(RECORD_BATCH_MS + TRACK_OVER_MS <= RECORD_SCRATCH_MS, "room for a batch");
+
+static int64_t
+frames(const struct record_job *job, uint64_t ms)
+{
+	return (int64_t)ms * (job->file.rate / 1000);
+}
 
 static int64_t
 frame_of(const struct record_job *job, uint64_t us)
 {
 	if (us < job->conf.base_us)
 		return 0;
-	return (int64_t)((us - job->conf.base_us) * FRAMES_MS / 1000);
+	return (int64_t)((us - job->conf.base_us) * (job->file.rate / 1000) / 1000);
+}
+
+static uint64_t
+us_of(const struct record_job *job, int64_t frame)
+{
+	return job->conf.base_us + (uint64_t)frame * 1000 / (job->file.rate / 1000);
 }
 
 static void
@@ -51,14 +61,19 @@ failed(struct record_job *job, int error)
 }
 
 static bool
-disk_has_room(const struct record_job *job, uint64_t reserve)
+has_room(int fd, uint64_t reserve)
 {
 	struct statfs fs;
-	int fd = open(job->conf.root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	bool room = true;
 
-	if (fd != -1 && fstatfs(fd, &fs) == 0)
-		room = (uint64_t)fs.f_bavail * (uint64_t)fs.f_bsize >= reserve;
+	return fstatfs(fd, &fs) != 0 || (uint64_t)fs.f_bavail * (uint64_t)fs.f_bsize >= reserve;
+}
+
+static bool
+disk_has_room(const struct record_job *job)
+{
+	int fd = open(job->conf.root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	bool room = fd == -1 || has_room(fd, job->conf.reserve);
+
 	if (fd != -1)
 		close(fd);
 	return room;
@@ -74,9 +89,10 @@ open_file(struct record_job *job)
 		r = record_file_again(&job->file, job->conf.root, job->conf.path, channels);
 	if (r != -ENOENT)
 		return r;
-	if (!disk_has_room(job, job->conf.reserve))
+	if (!disk_has_room(job))
 		return -ENOSPC;
-	return record_file_make(&job->file, job->conf.root, job->conf.path, channels);
+	return record_file_make(&job->file, job->conf.root, job->conf.path, channels,
+	    RECORD_RATE);
 }
 
 void
@@ -94,9 +110,10 @@ record_job_begin(struct record_job *job, uint64_t now_us)
 	done = (int64_t)job->file.frames;
 	job->at = atomic_load_explicit(&job->conf.tap->tail, memory_order_relaxed);
 	job->voice = done;
-	job->track[TAP_IN] = track_new(&job->conf.tap->anchor[TAP_IN], done);
+	job->track[TAP_IN] = track_new(&job->conf.tap->anchor[TAP_IN], job->file.rate / 1000, done);
 	if (!(job->conf.flags & MEDIA_RECORD_FAR_ONLY))
-		job->track[TAP_OUT] = track_new(&job->conf.tap->anchor[TAP_OUT], done);
+		job->track[TAP_OUT] = track_new(&job->conf.tap->anchor[TAP_OUT],
+		    job->file.rate / 1000, done);
 	if (job->track[TAP_IN] == NULL ||
 	    (job->track[TAP_OUT] == NULL && !(job->conf.flags & MEDIA_RECORD_FAR_ONLY)))
 		failed(job, -ENOMEM);
@@ -110,175 +127,174 @@ clip(int v)
 	return (int16_t)(v > INT16_MAX ? INT16_MAX : v < INT16_MIN ? INT16_MIN : v);
 }
 
-/* n frames that do not wrap in the windows. */
-static void
-interleave(const struct record_job *job, size_t pos, size_t n, int16_t *out)
-{
-	const int16_t *a = job->track[TAP_IN]->win + pos;
-	const int16_t *b = job->track[TAP_OUT] == NULL ? NULL : job->track[TAP_OUT]->win + pos;
+typedef int16_t vec8 __attribute__((vector_size(16)));
 
-	if (b == NULL) {
-		memcpy(out, a, n * sizeof(*a));
-	} else if (job->conf.flags & MEDIA_RECORD_STEREO) {
-		for (size_t i = 0; i < n; i++) {
-			out[2 * i] = a[i];
-			out[2 * i + 1] = b[i];
-		}
-	} else {
-		for (size_t i = 0; i < n; i++)
-			out[i] = clip(a[i] + b[i]);
+/* Left, right, left, ...: eight at a time, which compilers do not find out at -O2. */
+static void
+interleave(const int16_t *a, const int16_t *b, size_t n, int16_t *out)
+{
+	size_t i = 0;
+	vec8 x, y, z;
+
+	for (; i + 8 <= n; i += 8) {
+		memcpy(&x, a + i, sizeof(x));
+		memcpy(&y, b + i, sizeof(y));
+		z = __builtin_shufflevector(x, y, 0, 8, 1, 9, 2, 10, 3, 11);
+		memcpy(out + 2 * i, &z, sizeof(z));
+		z = __builtin_shufflevector(x, y, 4, 12, 5, 13, 6, 14, 7, 15);
+		memcpy(out + 2 * i + 8, &z, sizeof(z));
+	}
+	for (; i < n; i++) {
+		out[2 * i] = a[i];
+		out[2 * i + 1] = b[i];
 	}
 }
 
-/* Where the far end was last heard in the next n frames. */
+/* n frames of both into out. */
 static void
-listen(struct record_job *job, int64_t from, int64_t to)
+join(bool stereo, const int16_t *a, const int16_t *b, size_t n, int16_t *out)
 {
-	const int16_t *win = job->track[TAP_IN]->win;
-	uint32_t sum = 0;
-	unsigned n = 0;
-
-	for (int64_t f = from; f < to; f++) {
-		int v = win[f % TRACK_WINDOW];
-
-		sum += (uint32_t)(v < 0 ? -v : v);
-		if (++n == VOICE_FRAMES) {
-			if (sum > VOICE * VOICE_FRAMES)
-				job->voice = f;
-			sum = n = 0;
-		}
-	}
-}
-
-/* The next n frames (at most a window). */
-static void
-write_out(struct record_job *job, size_t n, int16_t *scratch)
-{
-	struct record_track *in = job->track[TAP_IN], *out = job->track[TAP_OUT];
-	size_t pos = (size_t)in->done % TRACK_WINDOW;
-	size_t first = TRACK_WINDOW - pos < n ? TRACK_WINDOW - pos : n;
-	int64_t to = in->done + (int64_t)n;
-	int r;
-
-	if (job->conf.silence_ms > 0)
-		listen(job, in->done, to);
-	interleave(job, pos, first, scratch);
-	if (first < n)
-		interleave(job, 0, n - first, scratch + first * job->file.channels);
-	if ((r = record_file_append(&job->file, scratch, (uint32_t)n)) < 0) {
-		failed(job, r);
+	if (stereo) {
+		interleave(a, b, n, out);
 		return;
 	}
-	track_advance(in, to);
-	if (out != NULL)
-		track_advance(out, to);
+	for (size_t i = 0; i < n; i++)
+		out[i] = clip(a[i] + b[i]);
 }
 
-/* Writes what is before frame `to`; less than a batch is left for later unless all is wanted. */
+/* Where the far end was last heard in n frames of it. */
 static void
-flush(struct record_job *job, int64_t to, bool all, int16_t *scratch)
+find_voice(struct record_job *job, int64_t from, const int16_t *pcm, size_t n)
 {
-	struct record_track *in = job->track[TAP_IN];
-	int64_t max = (int64_t)job->conf.max_ms * FRAMES_MS, n;
+	size_t part = (size_t)frames(job, VOICE_MS);
 
-	if (max > 0 && to > max)
-		to = max;
-	while (!job->over && to > in->done) {
-		n = to - in->done;
-		if (n < BATCH && !all && to != max)
-			break;
-		write_out(job, (size_t)(n < TRACK_WINDOW ? n : TRACK_WINDOW), scratch);
+	for (size_t at = 0; at + part <= n; at += part) {
+		size_t sum = 0;
+
+		for (size_t i = at; i < at + part; i++)
+			sum += (size_t)(pcm[i] < 0 ? -pcm[i] : pcm[i]);
+		if (sum > VOICE * part)
+			job->voice = from + (int64_t)(at + part);
 	}
-	if (max > 0 && in->done >= max)
+}
+
+/* The frames before `to`, at most a batch. */
+static void
+write_out(struct record_job *job, int64_t to, struct record_scratch *scratch)
+{
+	struct record_track *in = job->track[TAP_IN], *out = job->track[TAP_OUT];
+	int64_t from = in->done;
+	uint32_t n = (uint32_t)(to - from);
+	int16_t *pcm = scratch->in;
+	int r;
+
+	track_read(in, to, scratch->in);
+	if (job->conf.silence_ms > 0)
+		find_voice(job, from, scratch->in, n);
+	if (out != NULL) {
+		track_read(out, to, scratch->out);
+		pcm = scratch->both;
+		join(job->file.channels == 2, scratch->in, scratch->out, n, pcm);
+	}
+	if ((r = record_file_append(&job->file, pcm, n)) < 0)
+		failed(job, r);
+}
+
+/* Whether it is over where it stands. */
+static void
+check_limits(struct record_job *job)
+{
+	int64_t max = frames(job, job->conf.max_ms), done = job->track[TAP_IN]->done;
+
+	if (max > 0 && done >= max)
 		over(job, MEDIA_RECORD_LIMIT, 0);
-	if (job->conf.silence_ms > 0 &&
-	    in->done - job->voice >= (int64_t)job->conf.silence_ms * FRAMES_MS)
+	if (job->conf.silence_ms > 0 && done - job->voice >= frames(job, job->conf.silence_ms))
 		over(job, MEDIA_RECORD_SILENCE, 0);
 }
 
 /* ---- packets -------------------------------------------------------------------------------- */
 
+/* All packets that came before until_us. */
 static void
-decode(struct record_job *job, uint64_t until_us)
-{
-	for (unsigned i = 0; i < 2; i++) {
-		if (job->track[i] != NULL)
-			track_decode(job->track[i], until_us);
-	}
-}
-
-/* All packets that came before until_us (UINT64_MAX: all there are). */
-static void
-take_packets(struct record_job *job, uint64_t until_us, int16_t *scratch)
+take_packets(struct record_job *job, uint64_t until_us)
 {
 	const struct tap_packet *p;
-	const uint8_t *payload;
 	uint32_t at;
-	int64_t now;
 
-	while (!job->over) {
+	for (;;) {
 		at = job->at;
-		if ((p = tap_next(job->conf.tap, &at, &payload)) == NULL || p->at_us >= until_us)
+		if ((p = tap_next(job->conf.tap, &at)) == NULL || p->at_us >= until_us)
 			break;
 		job->at = at;
-		if (job->conf.paused_us != 0 || p->track > TAP_OUT || job->track[p->track] == NULL)
-			continue;
-		now = frame_of(job, p->at_us);
-		/* the disk hung: make room as if it were then */
-		if (now - HOLD > job->track[TAP_IN]->done + BATCH) {
-			decode(job, p->at_us);
-			flush(job, now - HOLD, false, scratch);
-		}
-		track_packet(job->track[p->track], p, payload, now);
+		if (job->conf.paused_us == 0 && p->track <= TAP_OUT && job->track[p->track] != NULL)
+			track_packet(job->track[p->track], p, frame_of(job, p->at_us));
 	}
 }
 
-/* What is on the disk need not be kept in the tap. */
+/* What is on the disk need not be kept in the tap; what tracks hold came later than that. */
 static void
 free_packets(struct record_job *job)
 {
 	uint32_t at = atomic_load_explicit(&job->conf.tap->tail, memory_order_relaxed), next = at;
 	const struct tap_packet *p;
-	const uint8_t *payload;
 	int64_t done;
 
 	if (job->track[TAP_IN] == NULL)
 		return;
-	done = job->track[TAP_IN]->done;
-	while (at != job->at && (p = tap_next(job->conf.tap, &next, &payload)) != NULL) {
-		if (job->conf.paused_us == 0 && !job->over &&
-		    (frame_of(job, p->at_us) + 2 * TRACK_AHEAD > done ||
-		        p == track_oldest(job->track[TAP_IN]) ||
-		        (job->track[TAP_OUT] != NULL &&
-		            p == track_oldest(job->track[TAP_OUT]))))
+	done = job->track[TAP_IN]->done - frames(job, 2 * TRACK_AHEAD_MS);
+	while (at != job->at && (p = tap_next(job->conf.tap, &next)) != NULL) {
+		if (job->conf.paused_us == 0 && !job->over && frame_of(job, p->at_us) > done)
 			break;
 		at = next;
 	}
 	tap_free(job->conf.tap, at);
 }
 
-void
-record_job_step(struct record_job *job, uint64_t now_us, int16_t *scratch)
+/*
+ * Writes batch after batch, each with the packets that came until a second after it: so it is the
+ * same whether the disk hung meanwhile or not.
+ */
+static void
+write_batches(struct record_job *job, uint64_t now_us, struct record_scratch *scratch)
 {
-	uint64_t drops = atomic_load_explicit(&job->conf.tap->drops, memory_order_relaxed);
+	int64_t max = frames(job, job->conf.max_ms), to;
+
+	while (!job->over) {
+		to = job->track[TAP_IN]->done + frames(job, RECORD_BATCH_MS);
+		if (max > 0 && to > max)
+			to = max;
+		if (us_of(job, to) + HOLD_MS * 1000 > now_us)
+			break;
+		take_packets(job, us_of(job, to) + HOLD_MS * 1000);
+		write_out(job, to, scratch);
+		check_limits(job);
+		free_packets(job);
+	}
+}
+
+void
+record_job_step(struct record_job *job, uint64_t now_us, struct record_scratch *scratch)
+{
+	uint64_t drops;
 	int r;
 
 	if (job->over)
 		return;
-	take_packets(job, UINT64_MAX, scratch);
-	if (!job->over && job->conf.paused_us == 0) {
-		decode(job, now_us - TRACK_WAIT_MS * 1000);
-		flush(job, frame_of(job, now_us) - HOLD, false, scratch);
+	if (job->conf.paused_us != 0) {
+		take_packets(job, UINT64_MAX);
+		free_packets(job);
+	} else {
+		write_batches(job, now_us, scratch);
 	}
-	free_packets(job);
-	if (!job->over && now_us - job->header_us >= HEADER_US) {
-		job->header_us = now_us;
-		if (job->file.told != job->file.frames && (r = record_file_header(&job->file)) < 0)
-			failed(job, r);
-		/* Others need the disk, too: call records. */
-		if (!disk_has_room(job, job->conf.reserve / 2))
-			failed(job, -ENOSPC);
-	}
+	if (job->over || now_us - job->header_us < HEADER_US)
+		return;
+	job->header_us = now_us;
+	if (job->file.told != job->file.frames && (r = record_file_header(&job->file)) < 0)
+		failed(job, r);
+	/* Others need the disk, too: call records. */
+	if (!has_room(job->file.fd, job->conf.reserve / 2))
+		failed(job, -ENOSPC);
+	drops = atomic_load_explicit(&job->conf.tap->drops, memory_order_relaxed);
 	if (drops > job->drops_told) {
 		log_warning("recording loses packets: the disk is too slow",
 		    kv_x("record", job->conf.record), kv_u("packets", drops - job->drops_told));
@@ -286,29 +302,41 @@ record_job_step(struct record_job *job, uint64_t now_us, int16_t *scratch)
 	}
 }
 
-/* What was heard until then may lie a little ahead: the first packet was late, or clocks differ. */
-static int64_t
-end_of(const struct record_job *job, uint64_t us)
+/*
+ * All that came before us. What was heard until then may lie a little ahead: the first packet was
+ * late, or clocks differ.
+ */
+static void
+write_all(struct record_job *job, uint64_t us, struct record_scratch *scratch)
 {
-	int64_t end = frame_of(job, us);
+	int64_t max = frames(job, job->conf.max_ms), end = frame_of(job, us), to;
+	struct record_track *in = job->track[TAP_IN];
 
+	write_batches(job, us, scratch);
+	take_packets(job, us);
 	for (unsigned i = 0; i < 2; i++) {
-		if (job->track[i] != NULL && job->track[i]->end > end)
-			end = job->track[i]->end;
+		if (job->track[i] != NULL && job->track[i]->heard > end)
+			end = job->track[i]->heard;
 	}
-	return end;
+	if (max > 0 && end > max)
+		end = max;
+	while (!job->over && in->done < end) {
+		to = in->done + frames(job, RECORD_BATCH_MS);
+		write_out(job, to < end ? to : end, scratch);
+		check_limits(job);
+	}
 }
 
 void
-record_job_order(struct record_job *job, const struct record_order *order, int16_t *scratch)
+record_job_order(struct record_job *job, const struct record_order *order,
+    struct record_scratch *scratch)
 {
 	if (job->over)
 		return;
-	take_packets(job, order->at_us, scratch);
-	if (!job->over && order->kind != RECORD_ORDER_RESUME && job->conf.paused_us == 0) {
-		decode(job, UINT64_MAX);
-		flush(job, end_of(job, order->at_us), true, scratch);
-	}
+	if (job->conf.paused_us != 0)
+		take_packets(job, order->at_us);
+	else if (order->kind != RECORD_ORDER_RESUME)
+		write_all(job, order->at_us, scratch);
 	switch (order->kind) {
 	case RECORD_ORDER_PAUSE:
 		if (job->conf.paused_us == 0)
@@ -352,7 +380,7 @@ record_job_end(struct record_job *job)
 uint32_t
 record_job_ms(const struct record_job *job)
 {
-	uint64_t ms = job->file.frames / FRAMES_MS;
+	uint64_t ms = job->file.rate == 0 ? 0 : job->file.frames * 1000 / job->file.rate;
 
 	return ms > UINT32_MAX ? UINT32_MAX : (uint32_t)ms;
 }

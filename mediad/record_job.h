@@ -43,6 +43,15 @@ struct record_order {
 	uint64_t		at_us;
 };
 
+#define RECORD_BATCH_MS		500	/* written at once */
+#define RECORD_SCRATCH_MS	(RECORD_BATCH_MS + TRACK_OVER_MS)
+
+/* A thread's memory for the batch that it writes: small, and so in its caches. */
+struct record_scratch {
+	int16_t	in[RECORD_SCRATCH_MS * 16], out[RECORD_SCRATCH_MS * 16];
+	int16_t	both[RECORD_BATCH_MS * 16 * 2];
+};
+
 struct record_job {
 	struct record_job_conf	 conf;
 	struct record_file	 file;
@@ -58,11 +67,12 @@ struct record_job {
 /* Opens its file. On failure job->over is set already. */
 void record_job_begin(struct record_job *job, uint64_t now_us);
 
-/* All that has come until now; scratch: TRACK_WINDOW * 2 samples. */
-void record_job_step(struct record_job *job, uint64_t now_us, int16_t *scratch);
+/* All that is due now. */
+void record_job_step(struct record_job *job, uint64_t now_us, struct record_scratch *scratch);
 
 /* Packets before order->at_us, then the order. */
-void record_job_order(struct record_job *job, const struct record_order *order, int16_t *scratch);
+void record_job_order(struct record_job *job, const struct record_order *order,
+    struct record_scratch *scratch);
 
 /* Makes the file durable. Slow. Returns its size in octets. */
 uint64_t record_job_end(struct record_job *job);

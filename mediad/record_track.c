@@ -5,21 +5,24 @@
 #include <string.h>
 
 #include "common/base/mem.h"
-#include "mediad/codec.h"
 
 #define LAG_PACKETS	128	/* so many in a row behind: not jitter, the clocks differ */
-#define LAG_MAX		1600
-#define CONCEAL_MAX	800	/* frames: a longer hole is none of the network's */
+#define LAG_MAX_MS	200
+#define PACKET_MS	20	/* the usual one */
+#define DOUBLE_MS	10	/* sound that begins so much before the last one's end is no news */
+#define FAR_MS		2000	/* behind what is done: not of the same clock */
 
 struct record_track *
-track_new(struct tap_anchor *anchor, int64_t done)
+track_new(struct tap_anchor *anchor, unsigned khz, int64_t done)
 {
 	struct record_track *t = mem_new(sizeof(*t));
 
 	if (t == NULL)
 		return NULL;
 	t->anchor = anchor;
-	t->done = t->end = done;
+	t->khz = khz;
+	t->done = t->end = t->heard = done;
+	t->decoders.rate = khz * 1000;
 	return t;
 }
 
@@ -27,8 +30,14 @@ void
 track_free(struct record_track **t)
 {
 	if (*t != NULL)
-		decoder_free(&(*t)->decoder);
+		decoders_free(&(*t)->decoders);
 	mem_free(t);
+}
+
+static int64_t
+frames(const struct record_track *t, int64_t ms)
+{
+	return ms * t->khz;
 }
 
 static void
@@ -48,8 +57,8 @@ set_anchor(struct record_track *t, const struct tap_packet *p, int64_t frame)
 static int64_t
 follow_clock(struct record_track *t, const struct tap_packet *p, int64_t at, int64_t arrival)
 {
-	if (at > arrival + TRACK_AHEAD) {
-		at -= 160;
+	if (at > arrival + frames(t, TRACK_AHEAD_MS)) {
+		at -= frames(t, PACKET_MS);
 		set_anchor(t, p, at);
 		return at;
 	}
@@ -57,7 +66,7 @@ follow_clock(struct record_track *t, const struct tap_packet *p, int64_t at, int
 		t->lag = arrival - at;
 	if (++t->nlag < LAG_PACKETS)
 		return at;
-	if (t->lag > LAG_MAX) {
+	if (t->lag > frames(t, LAG_MAX_MS)) {
 		at += t->lag;
 		set_anchor(t, p, at);
 	}
@@ -70,91 +79,120 @@ follow_clock(struct record_track *t, const struct tap_packet *p, int64_t at, int
 static int64_t
 place(struct record_track *t, const struct tap_packet *p, int64_t arrival)
 {
+	int64_t at = arrival, ahead = arrival + frames(t, TRACK_AHEAD_MS);
 	const struct tap_anchor *a = t->anchor;
 	unsigned khz = codec_khz((enum sdp_codec)p->codec);
-	int64_t at = arrival;
 
 	if (a->codec != 0 && a->ssrc == p->ssrc &&
 	    codec_khz((enum sdp_codec)a->codec) == khz) {
-		at = a->frame + (int64_t)(int32_t)(p->ts - a->ts) * 8 / khz;
-		if (at <= arrival + TRACK_AHEAD + 160 && at >= t->done) {
+		at = a->frame + (int64_t)(int32_t)(p->ts - a->ts) * t->khz / khz;
+		if (at <= ahead + frames(t, PACKET_MS) && at >= t->done) {
 			if ((uint32_t)(p->ts - a->ts) > INT32_MAX / 2)
 				set_anchor(t, p, at);	/* before the numbers wrap */
 			return follow_clock(t, p, at, arrival);
 		}
-		if (at < t->done && at > t->done - TRACK_WINDOW && t->end > at)
+		if (at < t->done && at > t->done - frames(t, FAR_MS))
 			return at;		/* late, or known already */
-		at = at < t->done && at > t->done - TRACK_WINDOW ? t->done : arrival;
+		at = arrival;
 	}
 	/* Another source: not over what the one before it said. */
-	if (t->end > at && t->end <= arrival + TRACK_AHEAD)
-		at = t->end;
+	if (t->heard > at && t->heard <= ahead)
+		at = t->heard;
 	set_anchor(t, p, at);
 	return at;
 }
 
-static void
-put(struct record_track *t, int64_t at, const int16_t *pcm, size_t n)
+void
+track_packet(struct record_track *t, const struct tap_packet *p, int64_t arrival)
 {
-	for (size_t i = 0; i < n;) {
-		size_t pos = (size_t)(at + (int64_t)i) % TRACK_WINDOW, m = TRACK_WINDOW - pos;
+	int tenths;
+	unsigned i;
+	int64_t at;
 
-		if (m > n - i)
-			m = n - i;
-		memcpy(t->win + pos, pcm + i, m * sizeof(*pcm));
-		i += m;
-	}
+	if (p->codec == 0 || p->codec >= SDP_CODEC_END || t->nheld == TRACK_HELD)
+		return;
+	tenths = codec_duration((enum sdp_codec)p->codec, tap_payload(p), p->len);
+	if (tenths <= 0)
+		return;
+	at = place(t, p, arrival);
+	for (i = t->nheld; i > 0 && t->held[i - 1].at > at; i--)
+		t->held[i] = t->held[i - 1];
+	t->held[i] = (struct track_held){ .p = p, .at = at };
+	t->nheld++;
+	if (at + tenths * (int64_t)t->khz / 10 > t->heard)
+		t->heard = at + tenths * (int64_t)t->khz / 10;
 }
 
-static void
-conceal(struct record_track *t, int64_t to)
-{
-	int16_t pcm[CONCEAL_MAX];
-	size_t n = (size_t)(to - t->end);
+/*
+ * ---- reading; frame f is pcm[f - done], and what is before end is there
+ */
 
-	decoder_conceal(t->decoder, pcm, n);
-	put(t, t->end, pcm, n);
+static void
+silence(struct record_track *t, int64_t to, int16_t *pcm)
+{
+	if (to <= t->end)
+		return;
+	memset(pcm + (t->end - t->done), 0, (size_t)(to - t->end) * sizeof(*pcm));
 	t->end = to;
 }
 
+/* Packets between the last one and this are lost, and it was no more than a moment. */
 static bool
-need_decoder(struct record_track *t, enum sdp_codec codec)
+after_loss(const struct record_track *t, const struct track_held *h)
 {
-	if (t->decoder != NULL && decoder_codec(t->decoder) == codec)
-		return true;
-	decoder_free(&t->decoder);
-	t->decoder = decoder_new(codec, CODEC_RATE);
-	t->running = false;
-	return t->decoder != NULL;
+	uint16_t ahead = (uint16_t)(h->p->seq - t->seq);
+
+	return t->running && h->p->ssrc == t->ssrc && h->at > t->end &&
+	    h->at - t->end <= frames(t, TRACK_LOSS_MS) && ahead > 1 && ahead < 100;
 }
 
 static void
-decode_one(struct record_track *t, const struct track_held *h)
+make_up(struct record_track *t, const struct track_held *h, int16_t *pcm)
 {
-	uint16_t ahead = (uint16_t)(h->p->seq - t->seq);
-	int16_t pcm[CODEC_PCM_MAX];
-	int64_t at = h->at;
-	int n, cut = 0;
+	size_t n = (size_t)(h->at - t->end), gap = 0;
+	const struct tap_packet *p = h->p;
 
-	if (at < t->end - 80 && t->running) {
+	t->lost += (uint16_t)(p->seq - t->seq) - 1u;
+	pcm += t->end - t->done;
+	/* the last of them may be in this one, too */
+	if (p->codec == SDP_CODEC_OPUS) {
+		int tenths = codec_duration(SDP_CODEC_OPUS, tap_payload(p), p->len);
+
+		gap = (size_t)tenths * t->khz / 10;
+		gap = gap < n ? gap : n;
+	}
+	decoders_conceal(&t->decoders, pcm, n - gap);
+	if (gap > 0 && !decoders_recover(&t->decoders, tap_payload(p), p->len, pcm + n - gap, gap))
+		decoders_conceal(&t->decoders, pcm + n - gap, gap);
+	t->end = h->at;
+}
+
+static void
+decode_one(struct record_track *t, const struct track_held *h, int16_t *pcm)
+{
+	int16_t sound[CODEC_PCM_MAX];
+	int64_t at = h->at, cut;
+	int n;
+
+	if (t->running && at < t->end - frames(t, DOUBLE_MS)) {
 		t->late++;
 		return;
 	}
-	if (!need_decoder(t, (enum sdp_codec)h->p->codec))
-		return;
-	if (t->running && h->p->ssrc == t->ssrc && at > t->end && at - t->end <= CONCEAL_MAX &&
-	    ahead > 1 && ahead < 100) {
-		t->lost += ahead - 1u;
-		conceal(t, at);
+	if (after_loss(t, h))
+		make_up(t, h, pcm);
+	if (at >= t->done) {
+		silence(t, at, pcm);
+		n = decoders_decode(&t->decoders, h->p->codec, tap_payload(h->p), h->p->len,
+		    pcm + (at - t->done), CODEC_PCM_MAX);
+	} else {	/* the process before us had written its beginning */
+		n = decoders_decode(&t->decoders, h->p->codec, tap_payload(h->p), h->p->len, sound,
+		    CODEC_PCM_MAX);
+		cut = t->done - at;
+		if (n > cut)
+			memcpy(pcm, sound + cut, (size_t)(n - cut) * sizeof(*pcm));
 	}
-	n = decoder_decode(t->decoder, h->payload, h->p->len, pcm, CODEC_PCM_MAX);
 	if (n <= 0)
 		return;
-	if (at < t->done)
-		cut = t->done - at < n ? (int)(t->done - at) : n;
-	if (at + n > t->done + TRACK_WINDOW)
-		return;
-	put(t, at + cut, pcm + cut, (size_t)(n - cut));
 	if (at + n > t->end)
 		t->end = at + n;
 	t->seq = h->p->seq;
@@ -163,54 +201,20 @@ decode_one(struct record_track *t, const struct track_held *h)
 }
 
 void
-track_packet(struct record_track *t, const struct tap_packet *p, const uint8_t *payload,
-    int64_t arrival)
+track_read(struct record_track *t, int64_t to, int16_t *pcm)
 {
-	unsigned i;
-	int64_t at;
-
-	if (p->codec == 0 || p->codec >= SDP_CODEC_SLOTS)
-		return;
-	at = place(t, p, arrival);
-	if (t->nheld == TRACK_HELD) {
-		decode_one(t, &t->held[0]);
-		memmove(t->held, t->held + 1, --t->nheld * sizeof(t->held[0]));
-	}
-	for (i = t->nheld; i > 0 && t->held[i - 1].at > at; i--)
-		t->held[i] = t->held[i - 1];
-	t->held[i] = (struct track_held){ .p = p, .payload = payload, .at = at };
-	t->nheld++;
-}
-
-void
-track_decode(struct record_track *t, uint64_t until_us)
-{
+	size_t over = (size_t)(t->end - t->done);
 	unsigned n = 0;
 
-	while (n < t->nheld && t->held[n].p->at_us < until_us)
-		decode_one(t, &t->held[n++]);
+	memcpy(pcm, t->over, over * sizeof(*pcm));
+	while (n < t->nheld &&
+	    (t->held[n].at < to || (t->end < to && after_loss(t, &t->held[n]))))
+		decode_one(t, &t->held[n++], pcm);
 	t->nheld -= n;
-	if (n > 0)
-		memmove(t->held, t->held + n, t->nheld * sizeof(t->held[0]));
-}
-
-const struct tap_packet *
-track_oldest(const struct record_track *t)
-{
-	return t->nheld > 0 ? t->held[0].p : NULL;
-}
-
-void
-track_advance(struct record_track *t, int64_t to)
-{
-	size_t pos, n = (size_t)(to - t->done), m;
-
-	for (size_t i = 0; i < n; i += m) {
-		pos = (size_t)(t->done + (int64_t)i) % TRACK_WINDOW;
-		m = TRACK_WINDOW - pos < n - i ? TRACK_WINDOW - pos : n - i;
-		memset(t->win + pos, 0, m * sizeof(t->win[0]));
-	}
+	memmove(t->held, t->held + n, t->nheld * sizeof(t->held[0]));
+	silence(t, to, pcm);
+	memcpy(t->over, pcm + (to - t->done), (size_t)(t->end - to) * sizeof(*pcm));
 	t->done = to;
-	if (t->end < to)
-		t->end = to;
+	if (t->heard < to)
+		t->heard = to;
 }

@@ -1,11 +1,17 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * One direction of a recording: packets in the order of their arrival become sound at its place in
- * time. What comes a little late or twice is put right, what is lost is concealed, where nobody
- * spoke there is silence, and a source that changes, stops or runs fast or slow does not move what
- * comes after it. Pure: the clock comes with the packets. On a writer thread.
+ * time. What comes a little late or twice is put right, what is lost is taken from redundancy or
+ * concealed, where nobody spoke there is silence, and a source that changes, stops or runs fast or
+ * slow does not move what comes after it. Pure: the clock comes with the packets. On a writer
+ * thread.
  *
- * Frames are counted from the recording's begin, 8000 a second, pauses left out.
+ * It differs from receive.h, which plays to somebody who waits: here all that will come is known
+ * before anything is decoded, so nothing is ever too late, stretched or cut. Packets stay in the
+ * tap until their sound is written, and are decoded into memory that is used again at once: five
+ * hundred recordings have no caches for windows of their own.
+ *
+ * Frames are counted from the recording's begin, khz of them a millisecond, pauses left out.
  */
 #ifndef WARDEN_MEDIAD_RECORD_TRACK_H
 #define WARDEN_MEDIAD_RECORD_TRACK_H
@@ -13,23 +19,25 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "mediad/codec.h"
 #include "mediad/tap.h"
 
-#define TRACK_WINDOW	16384		/* frames that may lie ahead of what is on the disk */
-#define TRACK_AHEAD	1600		/* a packet may be so far ahead of its arrival */
-#define TRACK_WAIT_MS	120		/* for packets that others overtook */
-#define TRACK_HELD	32
+#define TRACK_AHEAD_MS	200	/* a packet may be so far ahead of its arrival */
+#define TRACK_LOSS_MS	100	/* a longer hole is none of the network's */
+#define TRACK_OVER_MS	(TRACK_LOSS_MS + CODEC_MS_MAX)	/* decoded at most beyond what was asked for */
+#define TRACK_HELD	512	/* packets not decoded yet: two seconds of 5 ms each */
 
 struct track_held {
-	const struct tap_packet	*p;
-	const uint8_t		*payload;
+	const struct tap_packet	*p;	/* its payload follows */
 	int64_t			 at;	/* frame of its first sample */
 };
 
 struct record_track {
 	struct tap_anchor	*anchor;	/* kept for the next process */
-	int64_t			 done;		/* frames before this are gone to the disk */
-	int64_t			 end;		/* behind the newest sound */
+	unsigned		 khz;		/* frames a millisecond: 8 or 16 */
+	int64_t			 done;		/* frames before this were read */
+	int64_t			 end;		/* behind the newest sound that is decoded */
+	int64_t			 heard;		/* ... that has come */
 	int64_t			 lag;		/* least lag of the last packets, frames */
 	unsigned		 nlag;
 	unsigned		 nheld;
@@ -37,25 +45,22 @@ struct record_track {
 	uint16_t		 seq;
 	bool			 running;
 	uint64_t		 late, lost;	/* packets */
+	struct decoders		 decoders;
 	struct track_held	 held[TRACK_HELD];	/* by place */
-	struct decoder		*decoder;
-	int16_t			 win[TRACK_WINDOW];	/* frame f is win[f % TRACK_WINDOW] */
+	int16_t			 over[TRACK_OVER_MS * 16];	/* decoded, from done to end */
 };
 
-struct record_track *track_new(struct tap_anchor *anchor, int64_t done);	/* NULL: no memory */
+/* NULL: no memory. */
+struct record_track *track_new(struct tap_anchor *anchor, unsigned khz, int64_t done);
 void track_free(struct record_track **t);
 
-/* A packet that came when the recording was `arrival` frames long; stays where it is until done. */
-void track_packet(struct record_track *t, const struct tap_packet *p, const uint8_t *payload,
-    int64_t arrival);
+/* A packet of the tap that came when the recording was `arrival` frames long; stays until read. */
+void track_packet(struct record_track *t, const struct tap_packet *p, int64_t arrival);
 
-/* Decodes what came before until_us. UINT64_MAX: all. */
-void track_decode(struct record_track *t, uint64_t until_us);
-
-/* The oldest packet that is still needed, or NULL. */
-const struct tap_packet *track_oldest(const struct record_track *t);
-
-/* What is before frame `to` (at most TRACK_WINDOW further) is silence again, and done. */
-void track_advance(struct record_track *t, int64_t to);
+/*
+ * The frames from done to `to`, which is done from then on. pcm has room for them and for
+ * TRACK_OVER_MS more.
+ */
+void track_read(struct record_track *t, int64_t to, int16_t *pcm);
 
 #endif

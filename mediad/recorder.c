@@ -37,7 +37,7 @@ struct lane {
 	struct recorder		*recorder;
 	/* the thread's own */
 	struct item_list	 jobs;
-	int16_t			 scratch[TRACK_WINDOW * 2];
+	struct record_scratch	 scratch;
 };
 
 struct recorder {
@@ -116,7 +116,7 @@ take(struct lane *l, struct item *item)
 		return;
 	}
 	if ((job = find(l, item->job.conf.record)) != NULL) {
-		record_job_order(&job->job, &item->order, l->scratch);
+		record_job_order(&job->job, &item->order, &l->scratch);
 		pass_over(l, job);
 	}
 	mem_free(&item);
@@ -154,7 +154,7 @@ write_run(void *arg)
 		due_us = now_us + STEP_MS * 1000 / 2;
 		for (item = TAILQ_FIRST(&l->jobs); item != NULL; item = next) {
 			next = TAILQ_NEXT(item, next);
-			record_job_step(&item->job, clock_mono_us(), l->scratch);
+			record_job_step(&item->job, clock_mono_us(), &l->scratch);
 			pass_over(l, item);
 		}
 	}

@@ -95,7 +95,7 @@ struct stream_stats {
 #define STREAM_TAPS 2	/* recordings of one stream at a time: the call, and a message */
 
 struct stream_tap {
-	struct tap	*tap;
+	struct tap_pen	 pen;
 	uint64_t	 record;
 	bool		 swap;
 	bool		 far_only;
@@ -203,6 +203,7 @@ void stream_send(struct worker *w, struct stream *s, const uint8_t *packet, size
  */
 bool stream_tap(struct stream *s, struct tap *tap, uint64_t record, bool swap, bool far_only);
 bool stream_untap(struct stream *s, uint64_t record);
+void stream_record_soon(const struct stream *s);	/* a packet comes or goes soon */
 void stream_record(struct stream *s, enum tap_track track, unsigned codec, const struct rtp *r,
     uint64_t now_us);
 /* A packet of ours, before it is sent. */

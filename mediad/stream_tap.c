@@ -15,9 +15,10 @@ stream_tap(struct stream *s, struct tap *tap, uint64_t record, bool swap, bool f
 	}
 	if (s->ntaps == STREAM_TAPS)
 		return false;
-	s->taps[s->ntaps++] = (struct stream_tap){
-		.tap = tap, .record = record, .swap = swap, .far_only = far_only
+	s->taps[s->ntaps] = (struct stream_tap){
+		.record = record, .swap = swap, .far_only = far_only
 	};
+	tap_pen(&s->taps[s->ntaps++].pen, tap);
 	return true;
 }
 
@@ -34,6 +35,13 @@ stream_untap(struct stream *s, uint64_t record)
 }
 
 void
+stream_record_soon(const struct stream *s)
+{
+	for (unsigned i = 0; i < s->ntaps; i++)
+		tap_warm(&s->taps[i].pen);
+}
+
+void
 stream_record(struct stream *s, enum tap_track track, unsigned codec, const struct rtp *r,
     uint64_t now_us)
 {
@@ -45,12 +53,12 @@ stream_record(struct stream *s, enum tap_track track, unsigned codec, const stru
 		.codec = (uint8_t)codec };
 
 	for (unsigned i = 0; i < s->ntaps; i++) {
-		const struct stream_tap *t = &s->taps[i];
+		struct stream_tap *t = &s->taps[i];
 
 		p.track = t->swap ? !track : track;
 		if (t->far_only && p.track == TAP_OUT)
 			continue;
-		tap_push(t->tap, &p, r->payload);
+		tap_push(&t->pen, &p, r->payload);
 	}
 }
 
@@ -66,7 +74,7 @@ stream_record_out(struct stream *s, const uint8_t *packet, size_t len)
 
 	for (unsigned codec = 1; codec < SDP_CODEC_END; codec++) {
 		if (s->now.tx_pt[codec] == pt) {
-			stream_record(s, TAP_OUT, codec, &r, clock_mono_us());
+			stream_record(s, TAP_OUT, codec, &r, s->st.tx.last_us);
 			return;
 		}
 	}

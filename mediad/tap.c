@@ -6,6 +6,8 @@
 #include <string.h>
 
 #define HEAD	((uint32_t)sizeof(struct tap_packet))
+#define LINE	64u		/* of the cache */
+#define WARM_LINES 4		/* 20 ms of G.711 */
 #define SKIP	UINT16_MAX	/* len of what fills the ring's end: nothing more before its start */
 
 _Static_assert(sizeof(struct tap_packet) == 24, "layout of the ring");
@@ -17,17 +19,36 @@ size_of(uint16_t len)
 	return (HEAD + len + 7) & ~7u;
 }
 
-bool
-tap_push(struct tap *t, const struct tap_packet *p, const uint8_t *payload)
+void
+tap_pen(struct tap_pen *pen, struct tap *t)
 {
-	uint32_t head = atomic_load_explicit(&t->head, memory_order_relaxed);
-	uint32_t tail = atomic_load_explicit(&t->tail, memory_order_acquire);
-	uint32_t at = head % TAP_RING, need = size_of(p->len), fill = 0;
+	pen->tap = t;
+	pen->head = atomic_load_explicit(&t->head, memory_order_relaxed);
+	pen->tail = atomic_load_explicit(&t->tail, memory_order_acquire);
+}
+
+void
+tap_warm(const struct tap_pen *pen)
+{
+	uint32_t at = pen->head % TAP_RING;
+
+	for (unsigned i = 0; i < WARM_LINES; i++)
+		__builtin_prefetch(pen->tap->ring + (at + i * LINE) % TAP_RING, 1);
+	__builtin_prefetch(&pen->tap->head, 1);
+}
+
+bool
+tap_push(struct tap_pen *pen, const struct tap_packet *p, const uint8_t *payload)
+{
+	uint32_t at = pen->head % TAP_RING, need = size_of(p->len), fill = 0;
+	struct tap *t = pen->tap;
 	uint8_t *ring = t->ring;
 
 	if (at + need > TAP_RING)
 		fill = TAP_RING - at;
-	if (p->len == SKIP || head - tail + fill + need > TAP_RING) {
+	if (pen->head - pen->tail + fill + need > TAP_RING)
+		pen->tail = atomic_load_explicit(&t->tail, memory_order_acquire);
+	if (p->len == SKIP || pen->head - pen->tail + fill + need > TAP_RING) {
 		atomic_fetch_add_explicit(&t->drops, 1, memory_order_relaxed);
 		return false;
 	}
@@ -38,12 +59,13 @@ tap_push(struct tap *t, const struct tap_packet *p, const uint8_t *payload)
 	}
 	memcpy(ring + at, p, HEAD);
 	memcpy(ring + at + HEAD, payload, p->len);
-	atomic_store_explicit(&t->head, head + fill + need, memory_order_release);
+	pen->head += fill + need;
+	atomic_store_explicit(&t->head, pen->head, memory_order_release);
 	return true;
 }
 
 const struct tap_packet *
-tap_next(const struct tap *t, uint32_t *at, const uint8_t **payload)
+tap_next(const struct tap *t, uint32_t *at)
 {
 	uint32_t head = atomic_load_explicit(&t->head, memory_order_acquire);
 	const struct tap_packet *p;
@@ -60,7 +82,6 @@ tap_next(const struct tap *t, uint32_t *at, const uint8_t **payload)
 			break;
 		} else {
 			*at += size_of(p->len);
-			*payload = (const uint8_t *)(p + 1);
 			return p;
 		}
 	}

@@ -36,6 +36,12 @@ struct tap_packet {
 	uint8_t		pad[2];
 };
 
+static inline const uint8_t *
+tap_payload(const struct tap_packet *p)
+{
+	return (const uint8_t *)(p + 1);
+}
+
 /* Where a track's timestamps lie in the file; the reader's, for whoever comes after it. */
 struct tap_anchor {
 	uint32_t	ssrc;
@@ -54,14 +60,23 @@ struct tap {
 	uint8_t			ring[TAP_RING] __attribute__((aligned(8)));
 };
 
-/* Worker: false: dropped. */
-bool tap_push(struct tap *t, const struct tap_packet *p, const uint8_t *payload);
+/* The worker's hand: it need not look into the tap, whose memory is far from its caches. */
+struct tap_pen {
+	struct tap	*tap;
+	uint32_t	head, tail;	/* tail: as it was last looked at */
+};
+
+void tap_pen(struct tap_pen *pen, struct tap *t);
+/* A packet will be pushed soon: fetches the memory meanwhile. Changes nothing. */
+void tap_warm(const struct tap_pen *pen);
+/* False: dropped. */
+bool tap_push(struct tap_pen *pen, const struct tap_packet *p, const uint8_t *payload);
 
 /*
- * Writer thread: the packet at *at (first t->tail) and its payload, valid until tap_free() passes
- * it; *at goes on to the next one. NULL: there is none yet. What a damaged ring holds is skipped.
+ * Writer thread: the packet at *at (first t->tail), valid until tap_free() passes it; *at goes on
+ * to the next one. NULL: there is none yet. What a damaged ring holds is skipped.
  */
-const struct tap_packet *tap_next(const struct tap *t, uint32_t *at, const uint8_t **payload);
+const struct tap_packet *tap_next(const struct tap *t, uint32_t *at);
 
 /* Everything before at is free. */
 void tap_free(struct tap *t, uint32_t at);

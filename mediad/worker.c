@@ -27,6 +27,9 @@ on_packet(void *ctx, void *arg, unsigned tag, struct io_packet *p, uint64_t now_
 	struct worker *w = ctx;
 	struct stream *s = arg;
 
+	stream_record_soon(s);
+	if (s->peer != NULL)
+		stream_record_soon(s->peer);
 	ckpt_enter(w->conf.streams, s->slot);
 	if (tag == STREAM_RTP)
 		stream_rtp_in(w, s, p, now_us);

@@ -28,8 +28,9 @@
 #define PACKET	20000			/* us */
 
 static struct tap *tap;
+static struct tap_pen pen;
 static struct record_job *job;
-static int16_t scratch[TRACK_WINDOW * 2];
+static struct record_scratch scratch;
 static char dir[256];
 
 static int
@@ -83,7 +84,8 @@ push(enum tap_track track, uint32_t ssrc, uint16_t seq, uint32_t ts, uint64_t at
 	uint8_t payload[160];
 
 	memset(payload, g711_ulaw_encode(value), sizeof(payload));
-	return tap_push(tap, &p, payload);
+	tap_pen(&pen, tap);
+	return tap_push(&pen, &p, payload);
 }
 
 static int16_t *
@@ -113,7 +115,7 @@ heard(int16_t value)
 static void
 stop(uint64_t at_us)
 {
-	record_job_order(job, &(struct record_order){ RECORD_ORDER_STOP, at_us }, scratch);
+	record_job_order(job, &(struct record_order){ RECORD_ORDER_STOP, at_us }, &scratch);
 	assert_true(job->over);
 	record_job_end(job);
 }
@@ -122,17 +124,16 @@ static void
 ring(void **state)
 {
 	const struct tap_packet *p;
-	const uint8_t *payload;
 	uint32_t at = 0, in = 0, out = 0;
 
 	(void)state;
 	for (int round = 0; round < 50; round++) {
 		while (push(TAP_IN, 1, (uint16_t)in, in, T0 + in, 100))
 			in++;
-		while ((p = tap_next(tap, &at, &payload)) != NULL) {
+		while ((p = tap_next(tap, &at)) != NULL) {
 			assert_int_equal(p->at_us, T0 + out++);
 			assert_int_equal(p->len, 160);
-			assert_int_equal(payload[159], g711_ulaw_encode(100));
+			assert_int_equal(tap_payload(p)[159], g711_ulaw_encode(100));
 			tap_free(tap, at);
 			if (out % 7 == (unsigned)round % 7)
 				break;
@@ -142,9 +143,9 @@ ring(void **state)
 	assert_true(in - out < TAP_RING / 184 + 1);
 	assert_int_equal(atomic_load(&tap->drops), 50);
 	memset(tap->ring, 0x5a, sizeof(tap->ring));	/* damaged: nothing, and no endless loop */
-	while (tap_next(tap, &at, &payload) != NULL)
+	while (tap_next(tap, &at) != NULL)
 		;
-	assert_null(tap_next(tap, &at, &payload));
+	assert_null(tap_next(tap, &at));
 }
 
 static void
@@ -162,7 +163,7 @@ stereo_in_order(void **state)
 		push(TAP_IN, 1, (uint16_t)k, 1000 + k * 160, T0 + i * PACKET, (int16_t)(k * 50));
 		push(TAP_OUT, 2, (uint16_t)i, 70000 + i * 160, T0 + i * PACKET, (int16_t)(-9 * i));
 		if (i % 13 == 0)
-			record_job_step(job, T0 + i * PACKET, scratch);
+			record_job_step(job, T0 + i * PACKET, &scratch);
 	}
 	stop(T0 + 300 * PACKET);
 	pcm = samples(&n);
@@ -190,7 +191,7 @@ loss_and_pause(void **state)
 		if (said && i != 20 && i != 150)
 			push(TAP_IN, 1, (uint16_t)seq, i * 160, T0 + i * PACKET + i % 3 * 9000, 2000);
 		seq += said;
-		record_job_step(job, T0 + i * PACKET, scratch);
+		record_job_step(job, T0 + i * PACKET, &scratch);
 	}
 	stop(T0 + 200 * PACKET);
 	pcm = samples(&n);
@@ -217,7 +218,7 @@ sources_change(void **state)
 		push(TAP_IN, i < 100 ? 1 : 2, (uint16_t)i, ts, T0 + i * PACKET,
 		    (int16_t)(1000 + 20 * i));
 		push(TAP_OUT, 9, (uint16_t)i, i * 160, T0 + i * PACKET, 300);
-		record_job_step(job, T0 + i * PACKET, scratch);
+		record_job_step(job, T0 + i * PACKET, &scratch);
 	}
 	stop(T0 + 150 * PACKET);
 	pcm = samples(&n);
@@ -242,12 +243,12 @@ clocks_differ(void **state)
 			uint64_t at = T0 + i * (uint64_t)(PACKET + sign * 200);
 
 			assert_true(push(TAP_IN, 1, (uint16_t)i, i * 160, at, 1000));
-			record_job_step(job, at, scratch);
+			record_job_step(job, at, &scratch);
 		}
 		stop(T0 + 6000 * (uint64_t)(PACKET + sign * 200));
 		pcm = samples(&n);
 		assert_in_range(n, 6000 * (uint64_t)(PACKET + sign * 200) / 125,
-		    6000 * (uint64_t)(PACKET + sign * 200) / 125 + 2 * TRACK_AHEAD);
+		    6000 * (uint64_t)(PACKET + sign * 200) / 125 + 2 * TRACK_AHEAD_MS * 8);
 		quiet = 0;
 		for (size_t i = 0; i < n; i++)
 			quiet += pcm[i] < 500;
@@ -271,11 +272,11 @@ paused(void **state)
 		push(TAP_IN, 1, (uint16_t)i, i * 160, at, (int16_t)(1000 + 20 * i));
 		if (i == 50)
 			record_job_order(job, &(struct record_order){ RECORD_ORDER_PAUSE, at },
-			    scratch);
+			    &scratch);
 		if (i == 100)
 			record_job_order(job, &(struct record_order){ RECORD_ORDER_RESUME, at },
-			    scratch);
-		record_job_step(job, at, scratch);
+			    &scratch);
+		record_job_step(job, at, &scratch);
 	}
 	stop(T0 + 150 * PACKET);
 	pcm = samples(&n);
@@ -294,7 +295,7 @@ limits(void **state)
 	begin(MEDIA_RECORD_FAR_ONLY, 1990, 0, false);
 	for (unsigned i = 0; i < 200 && !job->over; i++) {
 		push(TAP_IN, 1, (uint16_t)i, i * 160, T0 + i * PACKET, 1000);
-		record_job_step(job, T0 + i * PACKET, scratch);
+		record_job_step(job, T0 + i * PACKET, &scratch);
 	}
 	assert_true(job->over);
 	assert_int_equal(job->outcome, MEDIA_RECORD_LIMIT);
@@ -309,7 +310,7 @@ limits(void **state)
 	begin(MEDIA_RECORD_FAR_ONLY, 60000, 3000, false);
 	for (unsigned i = 0; i < 600 && !job->over; i++) {
 		push(TAP_IN, 1, (uint16_t)i, i * 160, T0 + i * PACKET, i < 100 ? 1000 : 8);
-		record_job_step(job, T0 + i * PACKET, scratch);
+		record_job_step(job, T0 + i * PACKET, &scratch);
 	}
 	assert_true(job->over);
 	assert_int_equal(job->outcome, MEDIA_RECORD_SILENCE);
@@ -331,14 +332,14 @@ killed(void **state)
 	for (i = 0; i < 173; i++) {
 		push(TAP_IN, 1, (uint16_t)i, i * 160, T0 + i * PACKET + 7000, (int16_t)(i * 50));
 		push(TAP_OUT, 2, (uint16_t)i, i * 160, T0 + i * PACKET, 400);
-		record_job_step(job, T0 + i * PACKET, scratch);
+		record_job_step(job, T0 + i * PACKET, &scratch);
 	}
 	*dead = *job;		/* never closed, its header is old */
 	assert_true(dead->file.frames < 173 * 160);
 	begin(MEDIA_RECORD_STEREO, 0, 0, true);
 	for (i = 200; i < 300; i++) {	/* after a gap of half a second */
 		push(TAP_IN, 1, (uint16_t)i, i * 160, T0 + i * PACKET + 7000, (int16_t)(i * 50));
-		record_job_step(job, T0 + i * PACKET, scratch);
+		record_job_step(job, T0 + i * PACKET, &scratch);
 	}
 	stop(T0 + 300 * PACKET);
 	pcm = samples(&n);
@@ -370,7 +371,7 @@ disk_hangs(void **state)
 		    (int16_t)(i * 30)));
 		assert_true(push(TAP_OUT, 1, (uint16_t)i, i * 160, T0 + i * PACKET, 100));
 		if (i < 100 || i > 350)
-			record_job_step(job, T0 + i * PACKET, scratch);
+			record_job_step(job, T0 + i * PACKET, &scratch);
 	}
 	stop(T0 + 500 * PACKET);
 	pcm = samples(&n);
@@ -394,7 +395,7 @@ disk_fills(void **state)
 		push(TAP_IN, 1, (uint16_t)i, i * 160, T0 + i * PACKET, 100);
 		if (i == 200)
 			job->conf.reserve = UINT64_MAX;
-		record_job_step(job, T0 + i * PACKET, scratch);
+		record_job_step(job, T0 + i * PACKET, &scratch);
 	}
 	assert_true(job->over);
 	assert_int_equal(job->outcome, MEDIA_RECORD_DISK_FULL);
