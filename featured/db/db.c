@@ -46,17 +46,35 @@ finish(struct db *db, const struct db_answer *answer)
 	stmt_free(s);
 }
 
+static bool
+in_class(const char *sqlstate, const char *const *classes)
+{
+	for (; *classes != NULL; classes++) {
+		if (strncmp(sqlstate, *classes, 2) == 0)
+			return true;
+	}
+	return false;
+}
+
 /* Errors that are the state of the world, not of the statement (PostgreSQL manual, appendix A). */
 static bool
 is_passing(const char *sqlstate)
 {
-	static const char *const classes[] = { "08", "25", "40", "53", "55", "57", "58" };
+	static const char *const classes[] = { "08", "25", "40", "53", "55", "57", "58", NULL };
 
-	for (size_t i = 0; sqlstate != NULL && i < sizeof(classes) / sizeof(classes[0]); i++) {
-		if (strncmp(sqlstate, classes[i], 2) == 0)
-			return true;
-	}
-	return sqlstate == NULL;
+	return sqlstate == NULL || in_class(sqlstate, classes);
+}
+
+/*
+ * Errors that other values would have had, too: no such table, no right to it, PostgreSQL's own
+ * fault.
+ */
+static bool
+is_general(const char *sqlstate)
+{
+	static const char *const classes[] = { "28", "3D", "3F", "42", "XX", NULL };
+
+	return in_class(sqlstate, classes);
 }
 
 void
@@ -64,14 +82,17 @@ queue_result(struct db *db, PGresult *result)
 {
 	ExecStatusType status = PQresultStatus(result);
 	struct db_answer answer = { .result = (struct pg_result *)result, .why = "" };
+	const char *sqlstate;
 
 	/* One result for each statement: what else comes until the NULL belongs to none. */
 	if (!db->busy || db->answered)
 		return;
 	answer.ok = status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK;
 	if (!answer.ok) {
+		sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
 		answer.why = PQresultErrorMessage(result);
-		answer.retry = is_passing(PQresultErrorField(result, PG_DIAG_SQLSTATE));
+		answer.retry = is_passing(sqlstate);
+		answer.values = !answer.retry && !is_general(sqlstate);
 	}
 	db->answered = true;
 	finish(db, &answer);

@@ -27,11 +27,12 @@ struct pg_result;	/* PGresult */
  * ok: the statement was carried out; then rows can be read by db_rows() and db_value(), during the
  * callback only. Else why says what happened;
  * retry: the database was away or is full or busy (same again later), not a mistake in the
- * statement.
+ * statement; values: it is what the statement was given that is refused, other values may do.
  */
 struct db_answer {
 	bool			 ok;
 	bool			 retry;
+	bool			 values;
 	const char		*why;
 	struct pg_result	*result;
 };

@@ -275,6 +275,7 @@ on_done(void *arg, struct spool_job *job)
 		break;
 	case SPOOL_JOB_ASIDE:
 		s->queued_bytes -= job->len;
+		drain_aside_done(s, job);
 		break;
 	case SPOOL_JOB_TOUCH:
 		break;
@@ -420,14 +421,15 @@ spool_sweep(struct spool *s, uint64_t now_ms)
 {
 	struct open_call *c, *next;
 	uint32_t n = 0;
+	int r;
 
 	HASH_ITER(hh, s->open, c, next) {
 		if (c->kept)
 			continue;
-		if (sweep_one(s, c, now_ms) == 0)
+		if ((r = sweep_one(s, c, now_ms)) == 0)
 			n++;
-		else
-			spool_forget(s, c);
+		else if (r == -EINVAL)
+			spool_forget(s, c);	/* else its intent stays for the next start */
 	}
 	if (n > 0)
 		log_warning("calls were up when everything stopped; their records say \"system "

@@ -42,7 +42,7 @@ later(struct spool *s, uint64_t us)
 	struct drain *d = &s->drain;
 	int r = 0;
 
-	if (d->waiting)
+	if (d->waiting || !d->up)	/* its coming back is enough */
 		return;
 	if (d->timer == NULL) {
 		r = sd_event_add_time_relative(s->event, &d->timer, CLOCK_MONOTONIC, us, 10000,
@@ -73,28 +73,54 @@ advance(struct spool *s, size_t bytes, uint32_t records)
 
 /* ---- insert ---- */
 
+/* One record alone is refused: out of the way, but not before it is durable where it goes. */
 static void
-refused(struct spool *s, const char *why)
+set_aside(struct spool *s, const char *why)
 {
 	struct drain *d = &s->drain;
-	struct spool_job *job;
+	struct spool_job *job = spool_job_new(SPOOL_JOB_ASIDE);
 
-	if (d->only == NULL) {
-		log_warning("PostgreSQL refuses a batch of call records; they are tried one by one",
-		    kv_s("why", why), kv_u("records", d->records));
-		d->singly = d->records;
+	if (job == NULL) {
+		later(s, RETRY_US);
 		return;
 	}
 	log_error("PostgreSQL refuses a call record; it is kept in refused.jsonl", kv_s("why", why),
 	    kv_s("directory", s->dir));
-	if ((job = spool_job_new(SPOOL_JOB_ASIDE)) == NULL)
-		return;
 	job->text = d->only;
 	job->len = strlen(d->only);
 	d->only = NULL;
 	s->queued_bytes += job->len;
+	d->busy = true;
 	spool_thread_do(s->thread, job);
-	advance(s, d->consumed, 1);
+}
+
+void
+drain_aside_done(struct spool *s, const struct spool_job *job)
+{
+	s->drain.busy = false;
+	if (job->error < 0) {
+		log_error("a refused call record cannot be kept; it is tried again",
+		    kv_s("why", strerror(-job->error)), kv_s("directory", s->dir));
+		later(s, RETRY_US);
+		return;
+	}
+	advance(s, s->drain.consumed, 1);
+	work(s);
+}
+
+static void
+refused(struct spool *s, const char *why)
+{
+	struct drain *d = &s->drain;
+
+	if (d->only != NULL) {
+		set_aside(s, why);
+		return;
+	}
+	log_warning("PostgreSQL refuses a batch of call records; they are tried one by one",
+	    kv_s("why", why), kv_u("records", d->records));
+	d->singly = d->records;
+	work(s);
 }
 
 static void
@@ -104,15 +130,19 @@ on_inserted(void *arg, const struct db_answer *answer)
 	struct drain *d = &s->drain;
 
 	d->busy = false;
-	if (answer->ok)
+	if (answer->ok) {
 		advance(s, d->consumed, d->records);
-	else if (!answer->retry)
-		refused(s, answer->why);
-	mem_free(&d->only);
-	if (answer->ok || !answer->retry)
 		work(s);
-	else
+	} else if (answer->values) {
+		refused(s, answer->why);
+	} else {
+		if (!answer->retry)
+			log_limited(&s->table_log, LL_ERROR,
+			    "PostgreSQL takes no call records; they wait on the disk",
+			    kv_s("why", answer->why));
 		later(s, RETRY_US);
+	}
+	mem_free(&d->only);
 }
 
 /* Lines of the chunk into a JSON array. Returns how many bytes of it are dealt with. */
@@ -190,8 +220,9 @@ drain_read_done(struct spool *s, struct spool_job *job)
 	s->drain.busy = false;
 	if (s->segments == NULL || s->segments->no != job->segment)
 		return;
-	if (job->error == -ENOENT) {
-		log_error("a file of the spool is gone", kv_u("segment", job->segment));
+	if (job->error == -ENOENT || (job->error == 0 && job->len == 0)) {
+		log_error("a file of the spool is gone, or shorter than it was",
+		    kv_u("segment", job->segment));
 		s->segments->off = s->segments->len;
 		work(s);
 	} else if (job->error < 0) {

@@ -65,7 +65,7 @@ struct spool {
 	void			*watch_arg;
 	void			(*watch_rows)(void *arg, const struct uuid *id);
 	void			*watch_rows_arg;
-	struct log_bucket	 full_log, line_log;
+	struct log_bucket	 full_log, line_log, table_log;
 };
 
 /* spool.c */
@@ -93,5 +93,6 @@ void drain_close(struct spool *s);
 void drain_idle(struct spool *s);
 void drain_soon(struct spool *s);				/* there is something new */
 void drain_read_done(struct spool *s, struct spool_job *job);	/* takes job's text */
+void drain_aside_done(struct spool *s, const struct spool_job *job);
 
 #endif

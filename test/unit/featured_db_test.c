@@ -487,6 +487,102 @@ refused_record(void **unused)
 	db_close(&db);
 }
 
+/* A table that is not there, or not ours, is no fault of a record: all of them wait for it. */
+static void
+table_away(void **unused)
+{
+	struct spool *s;
+	struct cdr cdr;
+	struct db *db;
+
+	(void)unused;
+	pg_value(&pg, "DELETE FROM cdr");
+	assert_int_equal(db_open(&db, event, &settings), 0);
+	RUN_UNTIL(db_up(db));
+	pg_value(&pg, "ALTER TABLE cdr RENAME TO cdr_away");
+	assert_int_equal(spool_open(&s, event, state, db), 0);
+	durable = 0;
+	spool_watch(s, on_durable, NULL);
+	for (unsigned i = 0; i < 3; i++) {
+		cdr = record(i);
+		spool_final(s, &cdr);
+	}
+	RUN_UNTIL(durable == 3);
+	for (int i = 0; i < 10; i++)
+		sd_event_run(event, 50000);
+	assert_int_equal(spool_count(s), 3);
+	pg_value(&pg, "ALTER TABLE cdr_away RENAME TO cdr");
+	RUN_UNTIL(spool_count(s) == 0);
+	assert_string_equal(pg_value(&pg, "SELECT count(*) FROM cdr"), "3");
+	spool_close(&s);
+	db_close(&db);
+}
+
+/* What PostgreSQL refuses stays in the spool as long as the disk has no room to set it aside. */
+static void
+refused_and_full(void **unused)
+{
+	char line[400], aside[400];
+	struct spool *s;
+	struct db *db;
+	FILE *f;
+
+	(void)unused;
+	str_format(line, sizeof(line), "%s/spool", state);
+	mkdir(line, 0700);
+	str_format(line, sizeof(line), "%s/spool/cdr-00000007.jsonl", state);
+	f = fopen(line, "a");
+	fprintf(f,
+	    "{\"kind\":\"final\",\"call_id\":\"01930000-0000-7000-8000-000000000001\",\"start_ms\":"
+	    "\"never\"}\n");
+	fclose(f);
+	/* A directory in its place is refused like a disk that is full. */
+	str_format(aside, sizeof(aside), "%s/spool/refused.jsonl", state);
+	assert_int_equal(mkdir(aside, 0700), 0);
+	assert_int_equal(db_open(&db, event, &settings), 0);
+	assert_int_equal(spool_open(&s, event, state, db), 0);
+	RUN_UNTIL(db_up(db));
+	for (int i = 0; i < 20; i++)
+		sd_event_run(event, 50000);
+	assert_int_equal(spool_count(s), 1);
+	assert_int_equal(access(line, F_OK), 0);
+	assert_int_equal(rmdir(aside), 0);
+	RUN_UNTIL(spool_count(s) == 0);
+	spool_close(&s);
+	str_format(line, sizeof(line), "grep -q never %s", aside);
+	assert_int_equal(system(line), 0);
+	db_close(&db);
+}
+
+/* A file that is shorter than it was is drained as far as it goes, and given up. */
+static void
+file_cut_short(void **unused)
+{
+	char path[400];
+	struct spool *s;
+	struct cdr cdr;
+	struct db *db;
+
+	(void)unused;
+	pg_value(&pg, "DELETE FROM cdr");
+	assert_int_equal(spool_open(&s, event, state, NULL), 0);
+	cdr = record(0);
+	spool_final(s, &cdr);
+	spool_close(&s);
+	assert_int_equal(spool_open(&s, event, state, NULL), 0);
+	spool_close(&s);
+	assert_int_equal(db_open(&db, event, &settings), 0);
+	assert_int_equal(spool_open(&s, event, state, db), 0);
+	str_format(path, sizeof(path), "%s/spool/cdr-00000001.jsonl", state);
+	assert_int_equal(truncate(path, 0), 0);
+	RUN_UNTIL(access(path, F_OK) != 0);
+	cdr = record(1);
+	spool_final(s, &cdr);
+	RUN_UNTIL(atoi(pg_value(&pg, "SELECT count(*) FROM cdr")) == 1);
+	spool_close(&s);
+	db_close(&db);
+}
+
 static void
 full_disk(void **unused)
 {
@@ -711,6 +807,9 @@ main(void)
 		cmocka_unit_test_setup_teardown(database_away, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(killed, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(refused_record, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(table_away, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(refused_and_full, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(file_cut_short, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(full_disk, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(machine_restarted, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(tokens, set_up, tear_down),
