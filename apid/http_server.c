@@ -22,6 +22,7 @@
 #define HEADER_MEMORY 16384	/* request line and headers, and what is sent at once */
 #define ANSWER_MAX (16 << 20)
 #define SWEEP_US 500000
+#define RATE_MIN 16	/* bytes a millisecond: who reads an answer more slowly may be cut off */
 
 /* ---- requests ---- */
 
@@ -47,16 +48,19 @@ conn_of(struct MHD_Connection *connection)
 	return info != NULL ? info->socket_context : NULL;
 }
 
-/* work: we are at it, so no deadline; else the client has request_timeout for its next step. */
+/*
+ * work: we are at it, so no deadline; else the client has request_timeout for its next step, and
+ * time to read so many bytes. Who reads nothing at all is libmicrohttpd's to cut off.
+ */
 static void
-conn_turn(struct MHD_Connection *connection, const struct apid *apid, bool work)
+conn_turn(struct MHD_Connection *connection, const struct apid *apid, bool work, uint64_t bytes)
 {
 	struct http_conn *conn = conn_of(connection);
 
 	if (conn != NULL)
-		conn->deadline_ms = work
-		    ? 0
-		    : clock_mono_ms() + (uint64_t)apid->settings.request_timeout * 1000;
+		conn->deadline_ms = work ? 0
+		                         : clock_mono_ms() +
+		        (uint64_t)apid->settings.request_timeout * 1000 + bytes / RATE_MIN;
 }
 
 /* The request line is there: the one place where the target is still as it was sent. */
@@ -120,6 +124,7 @@ find_asker(struct request *req)
 static enum MHD_Result
 send_answer(struct request *req)
 {
+	uint64_t bytes = req->file_len > 0 ? req->file_len : req->out.len;
 	struct MHD_Response *response;
 	enum MHD_Result r;
 
@@ -140,7 +145,7 @@ send_answer(struct request *req)
 		MHD_add_response_header(response, req->header[i].name, req->header[i].value);
 	if (req->http->stopping)
 		MHD_add_response_header(response, "Connection", "close");
-	conn_turn(req->connection, req->apid, false);
+	conn_turn(req->connection, req->apid, false, bytes);
 	r = MHD_queue_response(req->connection, req->status, response);
 	MHD_destroy_response(response);
 	return r;
@@ -209,7 +214,7 @@ on_request(void *arg, struct MHD_Connection *connection, const char *url, const 
 		return MHD_YES;
 	}
 	if (!req->answered) {
-		conn_turn(connection, req->apid, true);
+		conn_turn(connection, req->apid, true, 0);
 		request_dispatch(req);
 	}
 	if (req->answered)
@@ -232,7 +237,7 @@ on_completed(void *arg, struct MHD_Connection *connection, void **context,
 	if (req == NULL)
 		return;
 	assert_that(!req->suspended);
-	conn_turn(connection, http->apid, false);
+	conn_turn(connection, http->apid, false, 0);
 	request_free(req);
 }
 

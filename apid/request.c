@@ -4,6 +4,7 @@
 
 #include <stdarg.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "apid/apid.h"
 #include "apid/text.h"
@@ -106,6 +107,8 @@ request_file(struct request *req, unsigned status, const char *content_type, int
 {
 	req->status = status;
 	req->content_type = content_type;
+	if (len == 0)
+		close(fd);
 	req->file = fd;
 	req->file_len = len;
 	http_answer(req);
