@@ -119,7 +119,9 @@ fill(struct leg_rec *rec, const struct leg *leg)
 		    (leg->late ? REC_LATE : 0) | (leg->cancelled ? REC_CANCELLED : 0) |
 		    (leg->bye_wanted ? REC_BYE_WANTED : 0) |
 		    (leg->far_update ? REC_FAR_UPDATE : 0) | (leg->far_timer ? REC_FAR_TIMER : 0) |
-		    (leg->we_refresh ? REC_WE_REFRESH : 0) | (leg->bye_open ? REC_BYE_OPEN : 0),
+		    (leg->we_refresh ? REC_WE_REFRESH : 0) | (leg->bye_open ? REC_BYE_OPEN : 0) |
+		    (leg->early_sdp ? REC_EARLY_SDP : 0) | (leg->agreed ? REC_AGREED : 0) |
+		    (leg->moved ? REC_MOVED : 0),
 	};
 	memcpy(rec->branch, leg->branch, sizeof(rec->branch));
 	if (leg->gone != NULL) {

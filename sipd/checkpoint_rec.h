@@ -28,6 +28,9 @@ enum rec_flags {
 	REC_FAR_TIMER = 1 << 8,
 	REC_WE_REFRESH = 1 << 9,
 	REC_BYE_OPEN = 1 << 10,
+	REC_EARLY_SDP = 1 << 11,
+	REC_AGREED = 1 << 12,
+	REC_MOVED = 1 << 13,
 };
 
 struct leg_rec {
@@ -64,7 +67,8 @@ struct long_rec {
 struct open_rec {
 	uint64_t leg;
 	uint32_t a_len, b_len; /* of the tail: first a, then b */
-	uint8_t kind;          /* enum leg_open */
+	/* enum leg_open; OPEN_INVITE_IN: b is our answer, or before it the PRACK's */
+	uint8_t kind;
 	uint8_t has_b;
 	uint16_t status; /* REC_TOLD: leg->told_status; b is leg->told */
 };

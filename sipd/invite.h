@@ -39,6 +39,14 @@ void invite_out_cancel(struct leg *leg, uint8_t q850);
 bool invite_out_restore(struct leg *leg, const struct msg_leg_dial *m);
 /* PRACK for a reliable 1xx (prack.c). False: a repeat, or one that came too early; ignore it. */
 bool prack_send(struct leg *leg, nta_outgoing_t *orq, const sip_t *sip);
+/* Can this INVITE's 1xx go reliably: the caller requires it, or supports it? */
+enum sip_early_offer prack_wanted(const sip_t *sip);
+/*
+ * Sends a 1xx to the INVITE under way; with SDP (len > 0), and reliably when the caller requires it
+ * or SDP is our offer.
+ */
+void prack_progress(struct leg *leg, uint16_t status, const char *headers,
+    const struct ipc_view *sdp);
 
 /* ---- in dialogs ---- */
 int reinvite_in(struct leg *leg, nta_incoming_t *irq, const sip_t *sip);
@@ -46,6 +54,10 @@ int update_in(struct leg *leg, nta_incoming_t *irq, const sip_t *sip);
 void reinvite_answer(struct leg *leg, const struct msg_leg_reanswer *m);
 void reinvite_send(struct leg *leg, const struct ipc_view *sdp);
 void reinvite_again(struct leg *leg);
+/* An offer by UPDATE or PRACK while an INVITE is open. Takes irq. */
+void early_offer(struct leg *leg, nta_incoming_t *irq, const struct ipc_view *sdp);
+/* Such an offer, if there is one, is not taken: the INVITE has come to its end before. */
+void early_refuse(struct leg *leg, int status, const char *phrase);
 /* featured does not answer a reoffer. */
 void reinvite_give_up(struct leg *leg);
 /* The ACK of a re-INVITE came (sip), or never did (NULL). */

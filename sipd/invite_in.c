@@ -163,6 +163,7 @@ invite_in_new(msg_t *msg, sip_t *sip)
 		return;
 	}
 	leg->open = OPEN_INVITE_IN;
+	leg->late = invite_sdp_of(sip).len == 0;
 	nta_incoming_bind(leg->irq, invite_on_ack, leg);
 	session_timer_of_request(leg, sip);
 	checkpoint_open_request(leg, msg, sip);
@@ -189,22 +190,14 @@ invite_in_progress(struct leg *leg, const struct msg_leg_progress *m)
 {
 	char party[IDENTITY_PARTY_MAX];
 	uint16_t status = m->status;
-	sip_payload_t body[1];
 
 	if (leg->phase != PHASE_OFFERED || leg->irq == NULL || status <= 100 || status >= 200)
 		return;
-	sip_payload_init(body);
-	body->pl_data = (char *)(uintptr_t)m->sdp.p;
-	body->pl_len = m->sdp.len;
 	leg->last_status = status;
 	checkpoint_save(leg);
 	identity_of_party(party, sizeof(party), leg, m->party_user, m->party_name,
 	    m->party_headers);
-	/* Goes reliably by itself when the INVITE has Require: 100rel. */
-	nta_incoming_treply(leg->irq, status, NULL, SIPTAG_CONTACT_STR(leg->id_text.contact),
-	    SIPTAG_SERVER(sipd.server), TAG_IF(party[0] != '\0', SIPTAG_HEADER_STR(party)),
-	    TAG_IF(m->sdp.len > 0, SIPTAG_CONTENT_TYPE(sipd.sdp_type)),
-	    TAG_IF(m->sdp.len > 0, SIPTAG_PAYLOAD(body)), TAG_END());
+	prack_progress(leg, status, party, &m->sdp);
 }
 
 /* Our 2xx to the INVITE under way, first or again after a restart. */
@@ -235,6 +228,7 @@ invite_in_answer(struct leg *leg, const struct msg_leg_answer *m)
 
 	if (leg->phase != PHASE_OFFERED || leg->irq == NULL)
 		return;
+	early_refuse(leg, SIP_491_REQUEST_PENDING);
 	leg->phase = PHASE_ANSWERED;
 	leg->give_up_at = 0;
 	if (sipd.setups > 0)
@@ -320,10 +314,11 @@ on_ack(struct leg *leg, nta_incoming_t *irq, const sip_t *sip)
 	}
 	leg->phase = PHASE_UP;
 	sdp = invite_sdp_of(sip);
-	if (sdp.len > 0)
+	if (sdp.len > 0 && !leg->agreed)
 		leg_told(leg, 0, &sdp);
 	checkpoint_open_done(leg);
-	tell_acked(leg);
+	if (!leg->agreed)
+		tell_acked(leg);
 }
 
 /* No ACK for 64*T1, or no PRACK. */

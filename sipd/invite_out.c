@@ -190,15 +190,18 @@ again_with_timer(struct leg *leg, const sip_t *sip)
 static void
 on_provisional(struct leg *leg, nta_outgoing_t *orq, const sip_t *sip, int status)
 {
+	bool reliable = sip->sip_rseq != NULL && sip_has_feature(sip->sip_require, "100rel");
 	struct ipc_view sdp;
 
 	if (status <= 100 || leg->cancelled || leg->phase == PHASE_GONE)
 		return;
-	if (sip->sip_rseq != NULL && sip_has_feature(sip->sip_require, "100rel") &&
-	    !prack_send(leg, orq, sip))
+	if (reliable && !prack_send(leg, orq, sip))
 		return;
 	sdp = invite_sdp_of(sip);
-	if (leg->phase != PHASE_RINGING || leg->last_status != status) {
+	if (reliable && sdp.len > 0)
+		leg->agreed = true;
+	if (leg->phase != PHASE_RINGING || leg->last_status != status ||
+	    (leg->agreed && sdp.len > 0)) {
 		leg->phase = PHASE_RINGING;
 		leg->last_status = (uint16_t)status;
 		checkpoint_save(leg);
@@ -210,6 +213,7 @@ static void
 on_success(struct leg *leg, nta_outgoing_t *orq, const sip_t *sip)
 {
 	bool bad = sip->sip_contact == NULL || !dialog_uris_ok(sip) || dialog_confirm(leg, sip) < 0;
+	bool old;
 	struct ipc_view sdp;
 	const char *agent = sip->sip_user_agent != NULL ? sip->sip_user_agent->g_string
 	    : sip->sip_server != NULL                   ? sip->sip_server->g_string
@@ -220,10 +224,16 @@ on_success(struct leg *leg, nta_outgoing_t *orq, const sip_t *sip)
 	leg->orq = NULL;
 	leg->open = OPEN_NONE;
 	leg->give_up_at = 0;
+	early_refuse(leg, SIP_491_REQUEST_PENDING);
+	/* The answer came before, and another agreement after it: this one repeats it (RFC 6337
+	 * section 3.1.1), unless another fork has answered. */
+	old = leg->moved && (leg->forks == NULL || leg->forks->next == NULL);
 	dialog_forks_free(leg);
 	if (bad && sip->sip_to->a_tag != NULL)
 		nta_leg_rtag(leg->dialog, sip->sip_to->a_tag);
 	sdp = invite_sdp_of(sip);
+	if (old)
+		sdp.len = 0;
 	if (bad || leg->phase == PHASE_GONE) {
 		/* It crossed our CANCEL, or it names no place to send to: take it and end it. */
 		checkpoint_open_done(leg);

@@ -55,7 +55,9 @@ leg_untold(struct leg *leg)
 
 	blob_free(&leg->told);
 	leg->told_status = 0;
-	/* Its place in the checkpoint is not written over: what is cut short would be taken for it. */
+	/*
+	 * Its place in the checkpoint is not written over: what is cut short would be taken for it.
+	 */
 	if (stored && leg->open == OPEN_NONE)
 		checkpoint_open_done(leg);
 }
@@ -109,6 +111,8 @@ leg_free(struct leg *leg)
 		nta_outgoing_destroy(leg->orq);
 	if (leg->bye != NULL)
 		nta_outgoing_destroy(leg->bye);
+	if (leg->early != NULL)
+		nta_incoming_destroy(leg->early);
 	if (leg->refresh != NULL)
 		nta_outgoing_destroy(leg->refresh);
 	dialog_destroy(leg);
@@ -139,6 +143,7 @@ end(struct leg *leg)
 	if (leg->incoming && leg->phase == PHASE_OFFERED && sipd.setups > 0)
 		sipd.setups--;
 	leg->phase = PHASE_GONE;
+	early_refuse(leg, SIP_481_NO_TRANSACTION);
 	leg->give_up_at = leg->glare_at = leg->refresh_at = leg->expire_at = 0;
 	leg_timer(leg);
 	if (leg->open == OPEN_REINVITE_OUT && leg->orq != NULL) {
@@ -256,6 +261,8 @@ on_timer(struct sipd *s, su_timer_t *timer, struct leg *leg)
 		log_info("session timer ran out", kv_x("leg", leg->id));
 		leg_hangup(leg, LEG_END_TIMEOUT, 0);
 	}
+	if (due(&leg->early_at, now))
+		early_refuse(leg, SIP_504_GATEWAY_TIME_OUT);
 	if (due(&leg->refer_at, now))
 		refer_end(leg, SIP_503_SERVICE_UNAVAILABLE);
 	leg->busy = false;
@@ -267,7 +274,7 @@ static uint64_t
 earliest(const struct leg *leg)
 {
 	const uint64_t at[] = { leg->give_up_at, leg->glare_at, leg->refresh_at, leg->expire_at,
-		leg->refer_at };
+		leg->early_at, leg->refer_at };
 	uint64_t best = 0;
 
 	for (unsigned i = 0; i < sizeof(at) / sizeof(at[0]); i++)

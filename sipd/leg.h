@@ -84,6 +84,11 @@ struct leg {
 	bool far_update; /* the far end allows UPDATE */
 	bool far_timer;  /* the far end supports session timers */
 	bool reanswered; /* our 2xx to a re-INVITE waits for its ACK */
+	bool early_sdp;  /* incoming: a reliable 1xx with SDP of ours is out */
+	/* before the answer: an offer and its answer have been exchanged reliably */
+	bool agreed;
+	bool moved;      /* outgoing: and another one after it, so that the 2xx's SDP is old */
+	bool restored;   /* taken up from the checkpoint */
 	bool busy;       /* inside a callback: do not free */
 	uint8_t bye_q850;
 	uint16_t last_status; /* latest 1xx sent or got */
@@ -97,6 +102,7 @@ struct leg {
 	const char *bind; /* address of ours to send from (nat_bind_for), NULL any */
 	nta_leg_t *dialog;
 	nta_incoming_t *irq; /* server transaction of open */
+	nta_incoming_t *early; /* UPDATE or PRACK with an offer while an INVITE is open */
 	nta_outgoing_t *orq; /* client transaction of open */
 	nta_outgoing_t *bye;
 	nta_outgoing_t *refresh; /* UPDATE of the session timer */
@@ -104,7 +110,7 @@ struct leg {
 	struct leg_gone_info *gone;
 
 	struct blob event; /* SDP of leg_answered or leg_reoffer until settled or reanswered; of our
-	                      re-INVITE */
+	                      re-INVITE; of early's offer */
 	struct refer *refer; /* one that waits for its answer */
 	bool refer_quiet;    /* it wants no NOTIFY */
 	uint32_t refer_id;   /* its CSeq, for Event */
@@ -126,6 +132,7 @@ struct leg {
 	uint64_t glare_at;   /* send the re-INVITE again */
 	uint64_t refresh_at; /* session timer: our refresh */
 	uint64_t expire_at;  /* session timer: end the call */
+	uint64_t early_at;   /* featured has not answered what early brought */
 	uint64_t refer_at;   /* featured has not answered a REFER */
 	uint32_t session_s;  /* agreed interval, 0 none */
 	bool we_refresh;

@@ -96,6 +96,35 @@ reoffer(struct leg *leg, nta_incoming_t *irq, enum leg_open open, const struct i
 	leg_timer(leg);
 }
 
+void
+early_offer(struct leg *leg, nta_incoming_t *irq, const struct ipc_view *sdp)
+{
+	/* RFC 3311 section 5.2: not before the first offer has its answer, and one at a time. */
+	if (!leg->agreed || leg->early != NULL || !blob_set(&leg->event, sdp->p, sdp->len)) {
+		try_later(irq);
+		return;
+	}
+	leg->early = irq;
+	leg->serial++;
+	leg->early_at = clock_mono_ms() + ANSWER_MS;
+	leg_timer(leg);
+	checkpoint_save(leg);
+	tell_reoffer(leg);
+}
+
+void
+early_refuse(struct leg *leg, int status, const char *phrase)
+{
+	nta_incoming_t *irq = leg->early;
+
+	leg->early = NULL;
+	leg->early_at = 0;
+	if (irq == NULL)
+		return;
+	nta_incoming_treply(irq, status, phrase, SIPTAG_SERVER(sipd.server), TAG_END());
+	nta_incoming_destroy(irq);
+}
+
 int
 reinvite_in(struct leg *leg, nta_incoming_t *irq, const sip_t *sip)
 {
@@ -153,6 +182,11 @@ update_in(struct leg *leg, nta_incoming_t *irq, const sip_t *sip)
 		stack_answer(irq, SIP_491_REQUEST_PENDING);
 		return 0;
 	}
+	if (leg->open == OPEN_INVITE_OUT ||
+	    (leg->open == OPEN_INVITE_IN && leg->phase == PHASE_OFFERED)) {
+		early_offer(leg, irq, &sdp);
+		return 0;
+	}
 	if (leg->open != OPEN_NONE || leg->phase != PHASE_UP || blob_pending(leg))
 		return try_later(irq);
 	session_timer_of_request(leg, sip);
@@ -193,11 +227,40 @@ reoffer_done(struct leg *leg)
 	checkpoint_open_done(leg);
 }
 
+/* 200 to UPDATE or PRACK before the answer, or the refusal. */
+static void
+answer_early(struct leg *leg, const struct msg_leg_reanswer *m)
+{
+	nta_incoming_t *irq = leg->early;
+	sip_payload_t body[1];
+
+	if (m->status < 200 || m->status >= 300) {
+		early_refuse(leg, m->status >= 300 && m->status <= 699 ? m->status : 500, NULL);
+		return;
+	}
+	leg->early = NULL;
+	leg->early_at = 0;
+	leg->moved = true;
+	blob_free(&leg->event);
+	checkpoint_save(leg);
+	sip_payload_init(body);
+	body->pl_data = (char *)(uintptr_t)m->sdp.p;
+	body->pl_len = m->sdp.len;
+	nta_incoming_treply(irq, SIP_200_OK, SIPTAG_CONTACT_STR(leg->id_text.contact),
+	    SIPTAG_SERVER(sipd.server), SIPTAG_CONTENT_TYPE(sipd.sdp_type), SIPTAG_PAYLOAD(body),
+	    TAG_END());
+	nta_incoming_destroy(irq);
+}
+
 void
 reinvite_answer(struct leg *leg, const struct msg_leg_reanswer *m)
 {
 	msg_t *msg;
 
+	if (leg->early != NULL && m->serial == leg->serial) {
+		answer_early(leg, m);
+		return;
+	}
 	if ((leg->open != OPEN_REINVITE_IN && leg->open != OPEN_UPDATE_IN) || leg->irq == NULL ||
 	    leg->reanswered || m->serial != leg->serial)
 		return;

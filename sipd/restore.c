@@ -104,6 +104,10 @@ take_fields(struct leg *leg, const struct leg_rec *rec)
 	leg->bye_wanted = (rec->flags & REC_BYE_WANTED) != 0;
 	leg->far_update = (rec->flags & REC_FAR_UPDATE) != 0;
 	leg->far_timer = (rec->flags & REC_FAR_TIMER) != 0;
+	leg->early_sdp = (rec->flags & REC_EARLY_SDP) != 0;
+	leg->agreed = (rec->flags & REC_AGREED) != 0;
+	leg->moved = (rec->flags & REC_MOVED) != 0;
+	leg->restored = true;
 	leg->we_refresh = (rec->flags & REC_WE_REFRESH) != 0;
 	memcpy(leg->branch, rec->branch, sizeof(leg->branch));
 	leg->branch[sizeof(leg->branch) - 1] = '\0';
@@ -202,6 +206,8 @@ restore_open(struct leg *leg, const struct leg_rec *rec)
 	case OPEN_INVITE_IN:
 		if (leg->phase == PHASE_GONE && !leg->bye_wanted)
 			return true;
+		if (leg->phase == PHASE_OFFERED && open->has_b)
+			leg_told(leg, 0, &b);
 		ok = invite_in_restore(leg, a, open->a_len,
 		    leg->phase != PHASE_OFFERED && open->has_b ? &b : NULL);
 		return ok || leg->phase != PHASE_OFFERED;

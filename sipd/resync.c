@@ -19,13 +19,18 @@ untold(struct leg *leg)
 	if ((leg->open == OPEN_REINVITE_IN || leg->open == OPEN_UPDATE_IN) && leg->irq != NULL &&
 	    !leg->reanswered)
 		tell_reoffer(leg);
+	if (leg->early != NULL)
+		tell_reoffer(leg);
 	if (leg->refer != NULL)
 		tell_refer(leg);
 	if (leg->phase == PHASE_UP && leg->told_status != 0)
 		tell_reinvited(leg);
-	else if (leg->phase == PHASE_UP)
+	else if (leg->phase == PHASE_UP || leg->phase == PHASE_OFFERED ||
+	    leg->phase == PHASE_ANSWERED)
 		tell_acked(leg);
-	/* The caller gave up before featured had heard of the call: there is to be a record of it. */
+	/*
+	 * The caller gave up before featured had heard of the call: there is to be a record of it.
+	 */
 	if (leg->phase == PHASE_GONE && leg->incoming && !leg->taken && !leg->forgotten)
 		tell_offered(leg);
 	if (leg->phase == PHASE_GONE)

@@ -97,6 +97,8 @@ offer(struct leg *leg, const sip_t *sip)
 	auth_of_invite(&m, sip);
 	identity_of_request(&m, sip);
 	m.sdp = invite_sdp_of(sip);
+	if (m.sdp.len == 0)
+		m.early_offer = prack_wanted(sip);
 	ipc_send(sipd.peer, MSG_leg_offered, &m);
 }
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* Values that travel in messages. Never renumber; 0 is "not said" unless noted. Names for logs come from common/ipc/msg.h. */
+/*
+ * Values that travel in messages. Never renumber; 0 is "not said" unless noted. Names for logs come
+ * from common/ipc/msg.h.
+ */
 #ifndef WARDEN_IPC_ENUMS_H
 #define WARDEN_IPC_ENUMS_H
 
@@ -21,6 +24,16 @@ enum sip_transport {
 };
 
 /* How sipd sees a leg; for reconciliation. */
+/*
+ * Who calls without SDP (a late offer) may take our offer before the answer, in a reliable 1xx (RFC
+ * 3262 section 5).
+ */
+enum sip_early_offer {
+	SIP_EARLY_OFFER_NO = 0,
+	SIP_EARLY_OFFER_CAN = 1,
+	SIP_EARLY_OFFER_MUST = 2, /* and each 1xx is reliable: the first one has to bring it */
+};
+
 enum sip_leg_state {
 	SIP_LEG_OFFERED = 1,	/* incoming, no final answer yet */
 	SIP_LEG_DIALING = 2,	/* outgoing, no answer yet, or only 100 */
@@ -40,19 +53,22 @@ enum sip_party_headers {
 enum leg_end {
 	LEG_END_REMOTE = 1,	/* its far end: BYE, CANCEL or a refusal */
 	LEG_END_LOCAL = 2,	/* we did, by leg_hangup */
-	LEG_END_TIMEOUT = 3,	/* no answer to INVITE, no ACK, session timer ran out, ring_s over */
+	/* no answer to INVITE, no ACK, session timer ran out, ring_s over */
+	LEG_END_TIMEOUT = 3,
 	LEG_END_TRANSPORT = 4,	/* could not be sent, connection lost */
 	LEG_END_LOST = 5,	/* forgotten in a restart */
 };
 
 enum media_flags {
 	MEDIA_FLAG_NONE = 0,
-	MEDIA_FLAG_LATE = 1,	/* our offer is for an INVITE without SDP: all codecs, in the set order */
+	/* our offer is for an INVITE without SDP: all codecs, in the set order */
+	MEDIA_FLAG_LATE = 1,
 };
 
 /* How keys go to a far end. */
 enum media_dtmf_way {
-	MEDIA_DTMF_AUTO = 0,	/* as it can: RFC 4733, else INFO if it has sent such itself, else in band */
+	/* as it can: RFC 4733, else INFO if it has sent such itself, else in band */
+	MEDIA_DTMF_AUTO = 0,
 	MEDIA_DTMF_RFC4733 = 1,	/* or not at all */
 	MEDIA_DTMF_INFO = 2,
 	MEDIA_DTMF_INBAND = 3,
@@ -78,7 +94,8 @@ enum media_direction {
 
 enum media_played_outcome {
 	MEDIA_PLAYED_DONE = 1,
-	MEDIA_PLAYED_STOPPED = 2,	/* by media_play_stop, by another play or by the end of the session */
+	/* by media_play_stop, by another play or by the end of the session */
+	MEDIA_PLAYED_STOPPED = 2,
 	MEDIA_PLAYED_FAILED = 3,	/* no such file, or not a sound file */
 };
 
@@ -100,7 +117,8 @@ enum media_record_kind {
 };
 
 enum media_record_flags {
-	MEDIA_RECORD_STEREO = 1,	/* what the far end says, and what it hears; else both in one channel */
+	/* what the far end says, and what it hears; else both in one channel */
+	MEDIA_RECORD_STEREO = 1,
 	MEDIA_RECORD_FAR_ONLY = 2,	/* only what the far end says */
 	MEDIA_RECORD_BEEP = 4,		/* the far end hears a beep, then it begins */
 };

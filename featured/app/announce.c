@@ -31,7 +31,7 @@ announce_start(struct core *core, struct call *call, const struct plan_step *ste
 	call->r.u.announce.playing = 1;
 	core->announcing++;
 	if (caller == NULL || core->announcing > AT_ONCE_MAX ||
-	    (!leg_is_up(caller) && (caller->r.late || !core->mediad.up))) {
+	    (!leg_is_up(caller) && (!leg_takes_early(caller) || !core->mediad.up))) {
 		done(core, call);
 		return;
 	}

@@ -21,7 +21,7 @@ dial_user(struct core *core, struct call *call, const char *user, uint16_t ring_
 {
 	const struct leg *caller = call_caller(core, call);
 	/* A caller whose offer was late has no codec yet. */
-	const struct leg *like = caller != NULL && (leg_is_up(caller) || !caller->r.late) ? caller
+	const struct leg *like = caller != NULL && leg_has_codec(caller) ? caller
 	                                                                                  : NULL;
 
 	return branch_start(core, call, user, ring_s, like, false) > 0;
@@ -42,7 +42,8 @@ static void
 dial_start(struct core *core, struct call *call, const struct plan_step *step)
 {
 	if (dial_is_busy(core, call, step->target)) {
-		trace_add(core, call, "app", "busy", "%s has as many calls as it may", step->target);
+		trace_add(core, call, "app", "busy", "%s has as many calls as it may",
+		    step->target);
 		call_app_done(core, call, OUTCOME_BUSY, 486, 17);
 		return;
 	}
@@ -70,9 +71,13 @@ intercom_start(struct core *core, struct call *call, const struct plan_step *ste
 static void
 ring_back(struct core *core, struct leg *caller, uint16_t status)
 {
-	if (!leg_is_up(caller) && !caller->r.early_sent)
+	if (!leg_is_up(caller) && !caller->r.early_sent && !leg_must_offer(caller)) {
 		leg_progress(core, caller, status == 183 ? 180 : status, false, NULL);
-	else if (caller->r.play == 0)
+		return;
+	}
+	if (leg_must_offer(caller))
+		leg_progress(core, caller, status == 183 ? 180 : status, true, NULL);
+	if (caller->r.play == 0)
 		session_play(core, caller, RINGBACK, 0);
 }
 
@@ -89,7 +94,7 @@ ringing(struct core *core, struct call *call, struct leg *leg, const struct leg_
 	call_set_state(core, call, CALL_RINGING);
 	if (call->r.callee == 0)
 		call->r.callee = leg->r.id;
-	if (early && (leg_is_up(caller) || !caller->r.late)) {
+	if (early && leg_takes_early(caller)) {
 		call->r.u.dial.early = leg->r.id;
 		session_join(core, caller, leg);
 		if (!leg_is_up(caller))

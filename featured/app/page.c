@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * A paging group: the caller is answered at once and heard on the loudspeakers of all members whose
- * phones answer by themselves. One-way: they are muted in the room that all of them share. Who is in
- * a call, does not want to be disturbed or has blacklisted the caller is left alone. It lasts until
- * the caller hangs up or nobody listens any more.
+ * phones answer by themselves. One-way: they are muted in the room that all of them share. Who is
+ * in a call, does not want to be disturbed or has blacklisted the caller is left alone. It lasts
+ * until the caller hangs up or nobody listens any more.
  */
 #include <string.h>
 
@@ -31,7 +31,7 @@ page_start(struct core *core, struct call *call, const struct plan_step *step)
 {
 	const struct paging_group *group = settings_paging_group(core->settings, step->target);
 	struct leg *caller = call_caller(core, call);
-	const struct leg *like = caller != NULL && (leg_is_up(caller) || !caller->r.late) ? caller
+	const struct leg *like = caller != NULL && leg_has_codec(caller) ? caller
 	                                                                                  : NULL;
 	size_t rung = 0;
 

@@ -114,6 +114,7 @@ make_call(struct core *core, const struct msg_leg_offered *m, const char *identi
 	leg_set_user(core, leg, identity);
 	str_copy(leg->r.far, sizeof(leg->r.far), m->source);
 	leg->r.late = m->sdp.len == 0;
+	leg->r.early_offer = m->early_offer;
 	trace_add(core, call, "sip", "offered", "leg=%016llx from=%s to=%s source=%s agent=%s%s",
 	    (unsigned long long)m->leg, identity, m->to_user, m->source, m->user_agent,
 	    leg->r.late ? " late offer" : "");

@@ -64,7 +64,7 @@ bridge_up(struct core *core, struct call *call, struct leg *caller, struct leg *
 	party_changed(core, caller);
 	party_changed(core, callee);
 	if (callee->r.state == LEG_OFFERED)
-		leg_answer(core, callee, caller->r.late && !leg_is_up(caller) ? NULL : caller);
+		leg_answer(core, callee, leg_has_codec(caller) ? caller : NULL);
 	if (caller->r.state == LEG_OFFERED)
 		leg_answer(core, caller, callee);
 }

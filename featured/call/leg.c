@@ -200,6 +200,9 @@ void
 leg_progress(struct core *core, struct leg *leg, uint16_t status, bool early,
     const struct leg *like)
 {
+	if (leg->r.late)
+		early = (early || leg_must_offer(leg)) && leg_takes_early(leg) &&
+		    !leg->r.early_sent;
 	leg_event(core, leg, LEV_progress, &(struct leg_arg){ .status = status, .kind = early });
 	if (early && leg->r.state == LEG_OFFERED) {
 		leg->r.want_status = status;

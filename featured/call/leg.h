@@ -31,8 +31,8 @@ void leg_free(struct core *core, struct leg *leg);
 struct leg *leg_find(const struct core *core, uint64_t id);
 
 /*
- * Who is at the leg's other end: an extension, or what was dialled. busy.c keeps count by it, so r.user
- * is set by this alone.
+ * Who is at the leg's other end: an extension, or what was dialled. busy.c keeps count by it, so
+ * r.user is set by this alone.
  */
 void leg_set_user(struct core *core, struct leg *leg, const char *user);
 void leg_forget_user(struct core *core, struct leg *leg); /* from leg_free() */
@@ -57,6 +57,31 @@ leg_is_early(const struct leg *leg)
 {
 	return leg->r.state == LEG_MAKING || leg->r.state == LEG_DIALING ||
 	    leg->r.state == LEG_RINGING;
+}
+
+/* A 1xx may bring it sound: with our answer, or an offer that it answers by PRACK. */
+static inline bool
+leg_takes_early(const struct leg *leg)
+{
+	return leg_is_up(leg) || !leg->r.late || leg->r.early_offer != SIP_EARLY_OFFER_NO;
+}
+
+/* What it speaks is known: its offer, or its answer to ours. */
+static inline bool
+leg_has_codec(const struct leg *leg)
+{
+	return leg_is_up(leg) || !leg->r.late || leg->r.agreed;
+}
+
+/*
+ * The next 1xx has to bring our offer, whether there is something to hear or not (RFC 3262 section
+ * 5).
+ */
+static inline bool
+leg_must_offer(const struct leg *leg)
+{
+	return !leg_is_up(leg) && leg->r.late && leg->r.early_offer == SIP_EARLY_OFFER_MUST &&
+	    !leg->r.early_sent;
 }
 
 /*

@@ -106,7 +106,7 @@ do_send_early(struct core *core, struct leg *leg, const struct leg_arg *arg)
 	}
 	leg->r.progress = leg->r.want_status;
 	leg->r.early_sent = 1;
-	leg->r.oa = OA_STABLE;
+	leg->r.oa = leg->r.late ? OA_OURS : OA_STABLE;
 	say_progress(core, leg, leg->r.want_status, arg->sdp);
 }
 
@@ -121,7 +121,7 @@ void
 do_send_answer(struct core *core, struct leg *leg, const struct leg_arg *arg)
 {
 	leg->r.want = WANT_NONE;
-	leg->r.oa = leg->r.late ? OA_OURS : OA_STABLE;
+	leg->r.oa = leg->r.late && !leg->r.agreed ? OA_OURS : OA_STABLE;
 	leg->r.status = 200;
 	leg->r.answered_ms = core->real_ms;
 	trace_add(core, leg->call, "sip", "answer", "leg=%016llx", (unsigned long long)leg->r.id);
@@ -228,7 +228,7 @@ do_take_answer(struct core *core, struct leg *leg, const struct leg_arg *arg)
 	    (unsigned long long)leg->r.id, leg->r.user);
 	if (arg->sdp.len > 0)
 		session_answer(core, leg, arg->sdp, false);
-	else if (leg->r.oa != OA_EARLY) {
+	else if (leg->r.oa == OA_OURS) {
 		/* RFC 3261 13.2.2.4: a 2xx to our offer without an answer. */
 		trace_add(core, leg->call, "sip", "no-answer-sdp", "leg=%016llx",
 		    (unsigned long long)leg->r.id);
@@ -290,6 +290,21 @@ do_take_acked(struct core *core, struct leg *leg, const struct leg_arg *arg)
 	leg->r.oa = OA_STABLE;
 	if (arg->sdp.len > 0)
 		session_answer(core, leg, arg->sdp, false);
+}
+
+/* The answer to our offer in a 1xx. The 200 has to bring none any more. */
+void
+do_take_early(struct core *core, struct leg *leg, const struct leg_arg *arg)
+{
+	if (leg->r.oa != OA_OURS || arg->sdp.len == 0)
+		return;
+	leg->r.oa = OA_STABLE;
+	leg->r.agreed = 1;
+	trace_add(core, leg->call, "sip", "early-answer", "leg=%016llx",
+	    (unsigned long long)leg->r.id);
+	session_answer(core, leg, arg->sdp, false);
+	if (leg->r.state == LEG_ANSWERING)
+		session_want(core, leg, WANT_ANSWER, leg->r.like);
 }
 
 /* SDP for something else than an INVITE's first answer. */
@@ -363,6 +378,13 @@ do_fail_reoffer(struct core *core, struct leg *leg, const struct leg_arg *arg)
 }
 
 void
+do_fail_early(struct core *core, struct leg *leg, const struct leg_arg *arg)
+{
+	if (leg->r.want == WANT_REANSWER)
+		do_fail_reoffer(core, leg, arg);
+}
+
+void
 do_refresh(struct core *core, struct leg *leg, const struct leg_arg *arg)
 {
 	(void)arg;
@@ -410,7 +432,10 @@ do_tell_failed(struct core *core, struct leg *leg, const struct leg_arg *arg)
  * The end.
  */
 
-/* A phone that lost its TCP connection has registered over another one: the BYE can go there. route: size 57. */
+/*
+ * A phone that lost its TCP connection has registered over another one: the BYE can go there.
+ * route: size 57.
+ */
 static void
 where_now(struct core *core, const struct leg *leg, char *route)
 {

@@ -10,8 +10,8 @@ typedef void leg_action(struct core *core, struct leg *leg, const struct leg_arg
 
 leg_action do_nothing;
 /* towards the caller */
-leg_action do_offer_again, do_send_taken, do_send_progress, do_send_early, do_want_answer,
-    do_send_answer, do_send_refuse;
+leg_action do_offer_again, do_take_early, do_fail_early, do_send_taken, do_send_progress,
+    do_send_early, do_want_answer, do_send_answer, do_send_refuse;
 leg_action do_refuse_again;
 /* towards a callee */
 leg_action do_send_dial, do_make_again, do_ring, do_take_answer, do_answer_again, do_send_settled,

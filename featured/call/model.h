@@ -114,6 +114,8 @@ struct leg_rec {
 	uint64_t room; /* that its session is in, 0 none */
 	uint8_t music;         /* hears music on hold */
 	char music_class[33];  /* "" the default */
+	uint8_t early_offer;   /* enum sip_early_offer: late, but it takes our offer in a 1xx */
+	uint8_t agreed;        /* and it has answered that: the 200 brings no SDP */
 };
 
 /* What leg_dial needs; kept until the leg is answered, so that it can be dialled again. */
@@ -236,7 +238,8 @@ struct call_rec {
 	uint64_t joining;      /* a leg that came from another call in the turn of the last writing
 	                          (join.h), 0 none */
 	uint8_t joining_ends;  /* and that call is over */
-	struct uuid consults;  /* this call is a consultation, and in that one somebody waits; all 0 no */
+	/* this call is a consultation, and in that one somebody waits; all 0 no */
+	struct uuid consults;
 	uint32_t slot;         /* of the parking range, held or lain in; 0 none */
 	uint64_t parked_ms;    /* Unix ms */
 	char parker[65];       /* who parked it, or transferred it last */

@@ -123,7 +123,7 @@ repeat_to_sipd(struct core *core, struct leg *leg)
 	case LEG_OFFERED:
 		if (!offered || leg->r.progress <= leg->sip_status)
 			return;
-		if (leg->r.early_sent) {
+		if (leg->r.early_sent && !leg->r.agreed) {
 			leg->r.want_status = leg->r.progress;
 			session_want(core, leg, WANT_PROGRESS, leg->r.like);
 		} else {

@@ -102,12 +102,12 @@ wants_offer(const struct leg *leg)
 	case WANT_DIAL:
 	case WANT_REINVITE:
 		return true;
+	case WANT_PROGRESS:
 	case WANT_ANSWER:
-		return leg->r.late;
+		return leg->r.late && !leg->r.agreed;
 	case WANT_REANSWER:
 		return leg->r.reoffer_late;
 	case WANT_NONE:
-	case WANT_PROGRESS:
 	case WANT_MARK:
 		break;
 	}
@@ -117,7 +117,7 @@ wants_offer(const struct leg *leg)
 static void
 ask(struct core *core, struct leg *leg)
 {
-	bool late = leg->r.late && (leg->r.want == WANT_DIAL || leg->r.want == WANT_ANSWER);
+	bool late = leg->r.late && leg->r.want != WANT_REANSWER && leg->r.want != WANT_REINVITE;
 	struct msg_media_make_offer m = { .session = leg->r.id,
 		.call = leg->call->r.key,
 		.like = leg->r.like,
@@ -125,7 +125,7 @@ ask(struct core *core, struct leg *leg)
 
 	str_copy(m.far, sizeof(m.far), leg->r.far);
 	wishes(core, leg, m.codecs, &m.dtmf);
-	if (leg->r.want == WANT_MARK)
+	if (leg->r.want == WANT_MARK || (leg->r.want == WANT_ANSWER && leg->r.agreed))
 		TELL(core, leg, media_mark);
 	else if (wants_offer(leg))
 		core_to_mediad(core, leg, MSG_media_make_offer, &m);
@@ -161,7 +161,9 @@ session_want(struct core *core, struct leg *leg, enum leg_want want, uint64_t li
 	leg->r.session = SESSION_LIVE;
 	leg_dirty(core, leg);
 	ask(core, leg);
-	/* The session of a caller without SDP is made by our offer: joined before, connected now. */
+	/*
+	 * The session of a caller without SDP is made by our offer: joined before, connected now.
+	 */
 	if (fresh && leg->r.room != 0)
 		say_room(core, leg);
 	if (fresh && leg->r.peer != 0 && (peer = leg_find(core, leg->r.peer)) != NULL)
@@ -360,7 +362,13 @@ session_got_marked(struct core *core, const struct msg_media_marked *m)
 	if (leg == NULL || leg->owed == 0)
 		return;
 	/* As with SDP: only the answer to the last wish counts. */
-	if (--leg->owed > 0 || leg->r.want != WANT_MARK)
+	if (--leg->owed > 0)
+		return;
+	if (leg->r.want == WANT_ANSWER && leg->r.agreed) {
+		proven(core, leg->call, leg->want_seq);
+		leg_event(core, leg, LEV_sdp, NULL);
+	}
+	if (leg->r.want != WANT_MARK)
 		return;
 	leg->r.want = WANT_NONE;
 	leg_dirty(core, leg);

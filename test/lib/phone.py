@@ -19,7 +19,7 @@ from rtp import Rtp, changed, engine, lock
 from sip_lib import Msg, unique
 import sip_lib
 
-ANSWERED_BY_ITSELF = ("BYE", "UPDATE", "INFO", "OPTIONS", "NOTIFY", "MESSAGE")
+ANSWERED_BY_ITSELF = ("BYE", "UPDATE", "INFO", "OPTIONS", "NOTIFY", "MESSAGE", "PRACK")
 
 
 class Phone(sip_lib.Phone):
@@ -267,7 +267,7 @@ class Leg:
         self.requests, self.answers, self.ended, self.status, self.fetched = [], [], None, 0, False
         self.is_incoming = invite is not None
         self.far_sdp, self.offers, self.acks, self.auth, self.answered_tag = "", 0, 0, [], None
-        self.early_media = False
+        self.early_media, self.pracked = False, False
         self.told = None                        # what the last 1xx of ours said
         if invite:
             self.call_id, self.local, self.remote = invite.get("call-id"), invite.get("to") + ";tag=" + unique("t"), invite.get("from")
@@ -317,7 +317,8 @@ class Leg:
 
     def _ack(self, m):
         ours = m.status < 300
-        self.phone.request("ACK", self.target, self.local, m.get("to"), self.call_id, m.cseq,
+        late = self.sdp() if ours and self.body == "" and m.body and not self.pracked else ""   # the answer to its offer
+        self.phone.request("ACK", self.target, self.local, m.get("to"), self.call_id, m.cseq, late,
                            extra=["Route: " + r for r in self.route] if ours else self.extra, branch=None if ours else self.branch)
 
     def _response(self, m):
@@ -438,6 +439,20 @@ class Leg:
         m = self.phone.transact(method, self.target, self.local, self.remote, self.call_id, cseq, body, extra, timeout, **kw)
         self.cseq = max(self.cseq, m.cseq)
         return m
+
+    def reliable(self, rseq=None, timeout=8.0):
+        """The next reliable 1xx, as the caller."""
+        fits = lambda m: 100 < m.status < 200 and m.get("rseq") and m.get("call-id") == self.call_id and rseq in (None, int(m.get("rseq")))
+        return self.phone.wait(fits, timeout)
+
+    def prack(self, m, body="", extra=(), rseq=None):
+        """PRACK (RFC 3262) for a reliable 1xx; its final answer. body: SDP."""
+        with lock:
+            self.remote, self.target, self.pracked = m.get("to"), m.uri() or self.target, self.pracked or bool(body)
+        r = self.send("PRACK", body, ["RAck: %s %d INVITE" % (rseq or m.get("rseq"), m.cseq)] + list(extra))
+        with lock:
+            self._far(r.body)
+        return r
 
     def bye(self, timeout=8.0):
         with lock:
