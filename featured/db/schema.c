@@ -10,7 +10,8 @@
 	MIGRATION(1, "0001", first)                                                                \
 	MIGRATION(2, "0002", user_state)                                                           \
 	MIGRATION(3, "0003", recording)                                                            \
-	MIGRATION(4, "0004", voicemail)
+	MIGRATION(4, "0004", voicemail)                                                            \
+	MIGRATION(5, "0005", parties)
 
 #define MIGRATION(version, digits, name)                                                           \
 	__asm__(".section .rodata\n"                                                               \
