@@ -44,6 +44,9 @@ void stack_options(nta_incoming_t *irq);
 /* The first option tag in Require that we do not have, or NULL. */
 const char *stack_unsupported(const sip_t *sip);
 
+/* The value of a header that sofia does not know, or NULL. */
+const char *stack_header(const sip_t *sip, const char *name);
+
 /* A Q.850 cause in the message's Reason headers (RFC 3326), 0 none; text (NULL allowed) has size
  * bytes. */
 uint8_t stack_reason(const sip_t *sip, char *text, size_t size);
