@@ -14,6 +14,8 @@
 #define STACK_EVENTS    "presence, dialog, message-summary"
 #define STACK_SUPPORTED "100rel, timer, replaces, norefersub, tdialog"
 
+#define STACK_IDLE_MS   7200000 /* a TCP connection without a byte is closed */
+
 /* Listens on the settings' address. Returns 0, or fatal()s with the reason. */
 void stack_init(void);
 void stack_done(void);
