@@ -444,6 +444,27 @@ cut(struct receive *r, size_t frame)
 }
 
 /*
+ * The oldest packets are left out, undecoded, and what was not sent between them is not made up:
+ * the work is bounded by the packets, whatever their timestamps say.
+ */
+static void
+catch_up(struct receive *r, int want, uint64_t now_us)
+{
+	struct slot *s;
+
+	while (r->waiting > 1 && waits_ms(r, now_us) > want + RECEIVE_FRAME_MS &&
+	    (s = next_slot(r)) != NULL) {
+		drop(r, s);
+		r->seq = (uint16_t)(s->seq + 1);
+		if ((s = next_slot(r)) != NULL)
+			r->cursor = s->ts;
+		r->n = r->voice = 0;
+		r->owed = 0;
+		r->stats.cut++;
+	}
+}
+
+/*
  * The wait is too long or too short: a frame less, or (returns true) the caller is to make up one
  * more. Where nobody speaks, if possible.
  */
@@ -457,11 +478,7 @@ adapt(struct receive *r, size_t frame, uint64_t now_us)
 	if (r->owed > 0 || r->missing)
 		return false;
 	if (waits > (int)r->conf.max_ms + CUT_HARD_MS) {	/* a burst after a standstill */
-		while (r->waiting > 1 && waits_ms(r, now_us) > want + RECEIVE_FRAME_MS) {
-			fill(r, frame);
-			consume(r, frame);
-			r->stats.cut++;
-		}
+		catch_up(r, want, now_us);
 		return false;
 	}
 	if (waits <= want + CUT_MS)

@@ -43,7 +43,7 @@ struct receive_stats {
 	uint64_t	late;		/* came after their time */
 	uint64_t	lost_ms;	/* made up by concealment */
 	uint64_t	recovered_ms;	/* made up by redundancy */
-	uint32_t	stretched, cut;	/* frames added and left out to adapt the wait */
+	uint32_t	stretched, cut;	/* frames added, frames and packets left out to adapt the wait */
 	uint32_t	wait_ms;	/* as it is now */
 };
 

@@ -450,6 +450,54 @@ adapts(void **state)
 	receive_free(&r);
 }
 
+/* Timestamps that jump with each packet, just not far enough to be another clock: no work for that. */
+static void
+jumps(void **state)
+{
+	static const uint32_t steps[] = { 15900, (uint32_t)-15000, 8000, 2000 };
+	struct receive_stats st;
+	int16_t pcm[FRAME];
+
+	(void)state;
+	for (size_t k = 0; k < sizeof(steps) / sizeof(steps[0]); k++) {
+		struct receive *r = receive_new(&(struct receive_conf){ .rate = RATE });
+		uint64_t now = 1000000;
+
+		for (unsigned i = 0; i < 500; i++) {
+			feed_at(r, SDP_CODEC_PCMU, (uint16_t)i, i * steps[k], 1, now + i * 20000);
+			receive_pull(r, pcm, now + i * 20000);
+		}
+		receive_stats(r, &st);
+		if (st.cut > 500)
+			fail_msg("step %u: %u frames made and left out in 10 s", steps[k], st.cut);
+		receive_free(&r);
+	}
+}
+
+/* Payload types that alternate: decoders are made once. */
+static void
+alternates(void **state)
+{
+	static const enum sdp_codec codecs[] = { SDP_CODEC_PCMU, SDP_CODEC_G722, SDP_CODEC_PCMA };
+	struct receive *r = receive_new(&(struct receive_conf){ .rate = RATE });
+	int16_t pcm[FRAME];
+	unsigned voices = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < 300; i++) {
+		uint64_t now = 1000000 + i * 20000;
+
+		feed_at(r, codecs[i % 3], (uint16_t)i, i * FRAME, 1, now);
+		if (i == 20)
+			mem_fail_after(1);
+		voices += receive_pull(r, pcm, now) == RECEIVE_VOICE;
+	}
+	assert_false(mem_failed());
+	mem_fail_after(0);
+	assert_in_range(voices, 296, 300);
+	receive_free(&r);
+}
+
 int
 main(void)
 {
@@ -462,6 +510,8 @@ main(void)
 		cmocka_unit_test(odd_streams),
 		cmocka_unit_test(keys_between),
 		cmocka_unit_test(adapts),
+		cmocka_unit_test(jumps),
+		cmocka_unit_test(alternates),
 	};
 
 	g711_tables();
