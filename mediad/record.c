@@ -586,10 +586,24 @@ done(void *arg, const struct recorder_result *result)
 	mediad_event(m, &ev);
 }
 
+/* On a thread of the recorder. */
+static uint64_t
+read_until(void *arg)
+{
+	const struct mediad *m = arg;
+	uint64_t us = clock_mono_us(), read_us;
+
+	for (unsigned i = 0; i < m->nworkers; i++) {
+		read_us = worker_read_us(&m->workers[i]);
+		us = read_us < us ? read_us : us;
+	}
+	return us;
+}
+
 void
 record_open(struct mediad *m)
 {
-	struct recorder_conf conf = { .done = done, .arg = m };
+	struct recorder_conf conf = { .done = done, .now = read_until, .arg = m };
 	char path[300];
 	int r;
 

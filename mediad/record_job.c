@@ -214,14 +214,24 @@ check_limits(struct record_job *job)
 
 /* ---- packets -------------------------------------------------------------------------------- */
 
-/* All packets that came before until_us. */
+static bool
+full(const struct record_job *job)
+{
+	for (unsigned i = 0; i < 2; i++) {
+		if (job->track[i] != NULL && job->track[i]->nheld == TRACK_HELD)
+			return true;
+	}
+	return false;
+}
+
+/* The packets that came before until_us, as many as tracks hold. */
 static void
 take_packets(struct record_job *job, uint64_t until_us)
 {
 	const struct tap_packet *p;
 	uint32_t at;
 
-	for (;;) {
+	while (!full(job)) {
 		at = job->at;
 		if ((p = tap_next(job->conf.tap, &at)) == NULL || p->at_us >= until_us)
 			break;
@@ -251,11 +261,12 @@ free_packets(struct record_job *job)
 }
 
 /*
- * Writes batch after batch, each with the packets that came until a second after it: so it is the
- * same whether the disk hung meanwhile or not.
+ * Writes batch after batch, each when a second has passed in which late packets could come; packets
+ * of until_us and later are left.
  */
 static void
-write_batches(struct record_job *job, uint64_t now_us, struct record_scratch *scratch)
+write_batches(struct record_job *job, uint64_t now_us, uint64_t until_us,
+    struct record_scratch *scratch)
 {
 	int64_t max = frames(job, job->conf.max_ms), to;
 
@@ -265,7 +276,7 @@ write_batches(struct record_job *job, uint64_t now_us, struct record_scratch *sc
 			to = max;
 		if (us_of(job, to) + HOLD_MS * 1000 > now_us)
 			break;
-		take_packets(job, us_of(job, to) + HOLD_MS * 1000);
+		take_packets(job, until_us);
 		write_out(job, to, scratch);
 		check_limits(job);
 		free_packets(job);
@@ -284,7 +295,7 @@ record_job_step(struct record_job *job, uint64_t now_us, struct record_scratch *
 		take_packets(job, UINT64_MAX);
 		free_packets(job);
 	} else {
-		write_batches(job, now_us, scratch);
+		write_batches(job, now_us, UINT64_MAX, scratch);
 	}
 	if (job->over || now_us - job->header_us < HEADER_US)
 		return;
@@ -312,17 +323,21 @@ write_all(struct record_job *job, uint64_t us, struct record_scratch *scratch)
 	int64_t max = frames(job, job->conf.max_ms), end = frame_of(job, us), to;
 	struct record_track *in = job->track[TAP_IN];
 
-	write_batches(job, us, scratch);
-	take_packets(job, us);
-	for (unsigned i = 0; i < 2; i++) {
-		if (job->track[i] != NULL && job->track[i]->heard > end)
-			end = job->track[i]->heard;
-	}
-	if (max > 0 && end > max)
-		end = max;
-	while (!job->over && in->done < end) {
+	write_batches(job, us, us, scratch);
+	while (!job->over) {
+		take_packets(job, us);
+		for (unsigned i = 0; i < 2; i++) {
+			if (job->track[i] != NULL && job->track[i]->heard > end)
+				end = job->track[i]->heard;
+		}
+		if (max > 0 && end > max)
+			end = max;
 		to = in->done + frames(job, RECORD_BATCH_MS);
-		write_out(job, to < end ? to : end, scratch);
+		if (to > end)
+			to = end;
+		if (to <= in->done)
+			break;
+		write_out(job, to, scratch);
 		check_limits(job);
 	}
 }

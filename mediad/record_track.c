@@ -7,6 +7,7 @@
 #include "common/base/mem.h"
 
 #define LAG_PACKETS	128	/* so many in a row behind: not jitter, the clocks differ */
+#define LAG_TIME_MS	2000	/* ... and for so long: not a burst after a standstill */
 #define LAG_MAX_MS	200
 #define PACKET_MS	20	/* the usual one */
 #define DOUBLE_MS	10	/* sound that begins so much before the last one's end is no news */
@@ -64,7 +65,9 @@ follow_clock(struct record_track *t, const struct tap_packet *p, int64_t at, int
 	}
 	if (arrival - at < t->lag)
 		t->lag = arrival - at;
-	if (++t->nlag < LAG_PACKETS)
+	if (t->nlag++ == 0)
+		t->lag_from = arrival;
+	if (t->nlag < LAG_PACKETS || arrival - t->lag_from < frames(t, LAG_TIME_MS))
 		return at;
 	if (t->lag > frames(t, LAG_MAX_MS)) {
 		at += t->lag;

@@ -39,6 +39,7 @@ struct record_track {
 	int64_t			 end;		/* behind the newest sound that is decoded */
 	int64_t			 heard;		/* ... that has come */
 	int64_t			 lag;		/* least lag of the last packets, frames */
+	int64_t			 lag_from;	/* when the first of them came */
 	unsigned		 nlag;
 	unsigned		 nheld;
 	uint32_t		 ssrc;		/* decoded last */

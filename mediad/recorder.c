@@ -141,7 +141,7 @@ write_run(void *arg)
 	struct lane *l = arg;
 	struct item_list got;
 	struct item *item, *next;
-	uint64_t due_us = 0, now_us;
+	uint64_t due_us = 0, now_us, heard_us;
 
 	while (wait_items(l, TAILQ_EMPTY(&l->jobs) ? 0 : STEP_MS, &got)) {
 		while ((item = TAILQ_FIRST(&got)) != NULL) {
@@ -152,9 +152,10 @@ write_run(void *arg)
 		if (now_us < due_us)
 			continue;	/* woken for an order only */
 		due_us = now_us + STEP_MS * 1000 / 2;
+		heard_us = l->recorder->conf.now(l->recorder->conf.arg);
 		for (item = TAILQ_FIRST(&l->jobs); item != NULL; item = next) {
 			next = TAILQ_NEXT(item, next);
-			record_job_step(&item->job, clock_mono_us(), &l->scratch);
+			record_job_step(&item->job, heard_us, &l->scratch);
 			pass_over(l, item);
 		}
 	}

@@ -21,6 +21,11 @@ struct recorder_result {
 struct recorder_conf {
 	/* On a thread of the recorder: a recording is over and its file is durable. */
 	void	(*done)(void *arg, const struct recorder_result *result);
+	/*
+	 * On a thread of the recorder: clock_mono_us(), or earlier: the moment until which all that
+	 * came is in the taps. A machine that stalls thus delays recordings, and they miss nothing.
+	 */
+	uint64_t (*now)(void *arg);
 	void	*arg;
 };
 

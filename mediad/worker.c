@@ -406,6 +406,7 @@ run(void *arg)
 		atomic_store(&w->asleep, false);
 		run_cmds(w, now_us);	/* first: what featured was told as done is done */
 		io_read(w->io, now_us);
+		atomic_store_explicit(&w->read_us, now_us, memory_order_release);
 		while (w->tick_due_us != 0 && now_us >= w->tick_due_us)
 			tick(w, now_us);
 		if (now_us >= w->slice_due_us)
@@ -424,6 +425,7 @@ worker_start(struct worker *w, const struct worker_conf *conf)
 	memset(w, 0, sizeof(*w));
 	w->conf = *conf;
 	w->rand = (uint32_t)clock_mono_us();
+	w->read_us = clock_mono_us();
 	LIST_INIT(&w->ticking);
 	LIST_INIT(&w->rooms);
 	LIST_INIT(&w->music);
@@ -474,6 +476,12 @@ worker_cmd(struct worker *w, const struct cmd *cmd)
 	w->wake_due = true;
 	if (w->conf.work != NULL)
 		w->conf.work(w->conf.work_arg);
+}
+
+uint64_t
+worker_read_us(const struct worker *w)
+{
+	return atomic_load(&w->asleep) ? UINT64_MAX : atomic_load(&w->read_us);
 }
 
 void

@@ -142,6 +142,7 @@ struct worker {
 	struct queue		 cmds;
 	bool			 wake_due;	/* main thread: commands that cannot wait */
 	atomic_bool		 asleep;	/* until somebody wakes it */
+	_Atomic uint64_t	 read_us;	/* what came before is read */
 	struct stream_list	 slices[WORKER_SLICES];
 	struct stream_list	 ticking;
 	struct room_list	 rooms;
@@ -174,6 +175,9 @@ void worker_stop(struct worker *w);
  */
 void worker_cmd(struct worker *w, const struct cmd *cmd);
 void worker_wake(struct worker *w);
+
+/* Any thread: all packets that came before this moment were read. UINT64_MAX: none are expected. */
+uint64_t worker_read_us(const struct worker *w);
 
 /* Worker thread: the stream gets ticks from now on, until it has no use for them. */
 void worker_tick(struct worker *w, struct stream *s);

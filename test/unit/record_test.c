@@ -382,6 +382,29 @@ disk_hangs(void **state)
 	}
 }
 
+/* The worker stands still for three seconds, then reads all that the kernel has kept: it is where it was said. */
+static void
+stands_still(void **state)
+{
+	int16_t *pcm;
+	size_t n;
+
+	(void)state;
+	begin(MEDIA_RECORD_FAR_ONLY, 0, 0, false);
+	for (unsigned i = 0; i < 600; i++) {
+		unsigned k = i >= 100 && i < 250 ? 250 : i;
+
+		assert_true(push(TAP_IN, 1, (uint16_t)i, i * 160, T0 + k * PACKET, (int16_t)(i * 30)));
+		if (k == i)
+			record_job_step(job, T0 + i * PACKET, &scratch);
+	}
+	stop(T0 + 600 * PACKET);
+	pcm = samples(&n);
+	assert_int_equal(n, 600 * 160);
+	for (unsigned i = 0; i < 600; i++)
+		assert_int_equal(pcm[i * 160 + 80], heard((int16_t)(i * 30)));
+}
+
 /* What must stay free on the disk stays free: the recording ends, and what it has is valid. */
 static void
 disk_fills(void **state)
@@ -431,6 +454,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(limits, setup, teardown),
 		cmocka_unit_test_setup_teardown(killed, setup, teardown),
 		cmocka_unit_test_setup_teardown(disk_hangs, setup, teardown),
+		cmocka_unit_test_setup_teardown(stands_still, setup, teardown),
 		cmocka_unit_test_setup_teardown(disk_fills, setup, teardown),
 		cmocka_unit_test(names),
 	};
