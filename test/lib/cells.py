@@ -118,10 +118,7 @@ class Cell:
 
     def trace(self, phone):
         """The events of the call that this phone has made, which is up."""
-        for call in self.s.api("GET", "/api/v1/calls")[1]:
-            if call["from"] == phone.user:
-                return self.s.api("GET", "/api/v1/calls/%s/trace" % call["call_id"])[1]["trace"]
-        return []
+        return self.s.trace(phone.user)
 
     def until_event(self, phone, event, detail=""):
         """Waits until the trace of its call says that last."""

@@ -138,6 +138,16 @@ class Suite:
         except (OSError, AttributeError):
             return None
 
+    def trace(self, user):
+        """The lines of the trace of the call that this user has made and that is up; none while the suite cannot say."""
+        try:
+            for call in self.api("GET", "/api/v1/calls")[1]:
+                if call["from"] == user:
+                    return self.api("GET", "/api/v1/calls/%s/trace" % call["call_id"])[1]["trace"]
+        except (OSError, TypeError, KeyError):      # a daemon is away
+            pass
+        return []
+
     def idle(self, timeout=15):
         until(lambda: self.calls() == 0, timeout, lambda: "%s calls are left" % self.calls())
 
