@@ -178,7 +178,6 @@ run_cdr(const struct ctl *ctl, const char *operand)
 	static const struct ctl_column columns[] = { { "start_time", "START" },
 		{ "from_extension", "FROM" }, { "to_extension", "TO" },
 		{ "disposition", "DISPOSITION" }, { "billsec", "BILLSEC" },
-		{ "answered_by", "ANSWERED BY" }, { "transferred_to", "TRANSFERRED TO" },
 		{ "hangup_cause", "CAUSE" }, { "call_id", "CALL ID" }, { NULL, NULL } };
 	char path[200], *date = NULL, *limit = NULL;
 	enum ctl_exit r;
@@ -277,6 +276,35 @@ run_parked(const struct ctl *ctl, const char *operand)
 	return show(ctl, "/api/v1/parked", columns);
 }
 
+static enum ctl_exit
+run_voicemail(const struct ctl *ctl, const char *operand)
+{
+	static const struct ctl_column columns[] = { { "received", "RECEIVED" },
+		{ "caller", "CALLER" }, { "caller_name", "NAME" }, { "seconds", "SECONDS" },
+		{ "folder", "FOLDER" }, { "heard", "HEARD" }, { "urgent", "URGENT" },
+		{ "message_id", "MESSAGE ID" }, { NULL, NULL } };
+	char *box = curl_easy_escape(NULL, operand, 0), path[300];
+	enum ctl_exit r = CTL_USAGE;
+
+	if (box != NULL &&
+	    str_format(path, sizeof(path), "/api/v1/voicemail/%s/messages", box))
+		r = show(ctl, path, columns);
+	else
+		fprintf(stderr, "wardenctl: \"%s\" is no mailbox\n", operand);
+	curl_free(box);
+	return r;
+}
+
+static enum ctl_exit
+run_voicemail_delete(const struct ctl *ctl, const char *operand)
+{
+	char path[200];
+
+	if (!segment_path(path, sizeof(path), "/api/v1/voicemail_messages/", operand, ""))
+		return CTL_USAGE;
+	return act(ctl, "DELETE", path, "the message is deleted");
+}
+
 static const struct command commands[] = {
 	{ "status", NULL, false, run_status, "what runs, and how much of it" },
 	{ "calls", NULL, false, run_calls, "the calls that are up" },
@@ -287,6 +315,9 @@ static const struct command commands[] = {
 	{ "trace", "ID", true, run_trace, "every decision made about a call" },
 	{ "hangup", "ID", true, run_hangup, "ends a call" },
 	{ "cdr", NULL, false, run_cdr, "the latest call records (--date YYYY-MM-DD, --limit N)" },
+	{ "voicemail", "NUM", true, run_voicemail, "the messages in a mailbox" },
+	{ "voicemail-delete", "ID", true, run_voicemail_delete,
+	    "deletes a message, which nobody can take back" },
 	{ "token", "NAME", false, run_token,
 	    "makes an API token and prints it (--admin: an administrator's)" },
 	{ "tokens", NULL, false, run_tokens, "the tokens there are" },
@@ -301,7 +332,7 @@ usage(FILE *out)
 {
 	fprintf(out, "usage: wardenctl [-r rundir] [--json] command\n");
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
-		fprintf(out, "  %-10s %-5s %s\n", commands[i].name,
+		fprintf(out, "  %-16s %-4s %s\n", commands[i].name,
 		    commands[i].operand != NULL ? commands[i].operand : "", commands[i].help);
 	return CTL_USAGE;
 }
