@@ -192,6 +192,7 @@ struct settings {
 		int64_t	retention_days;		/* of messages that were heard; 0 for ever */
 		char	operator_number[EXT_NUMBER_LEN + 1];	/* who is reached by 0; "" nobody */
 		bool	email_notifications;
+		bool	notify_refresh;		/* message waiting at each REGISTER */
 	} voicemail;
 	struct {
 		int64_t	max_participants;

@@ -270,7 +270,8 @@ watch_notice(struct watch *w, const char *user, uint64_t since_ms, uint64_t now_
 	if (n == 1 && watch_is_watched(w, WATCH_SUMMARY, user))
 		return;
 	for (size_t i = 0; i < n; i++)
-		if (found[i]->updated_ms >= since_ms)
+		if ((w->settings->voicemail.notify_refresh ? found[i]->updated_ms
+		                                           : found[i]->anew_ms) >= since_ms)
 			notice(w, found[i], user, &box);
 }
 

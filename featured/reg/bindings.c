@@ -19,7 +19,7 @@
 #include "common/base/str.h"
 
 #define CKPT_MAGIC	0x42494e44u	/* "BIND" */
-#define CKPT_VERSION	1
+#define CKPT_VERSION	2
 
 /* ---- heap by expiry ---- */
 

@@ -40,6 +40,7 @@ struct binding {
 	uint64_t	updated_ms;		/* last refreshed */
 	uint64_t	expires_ms;		/* Unix ms */
 	uint64_t	id;			/* random; the key in the database */
+	uint64_t	anew_ms;		/* when its phone began, with this Call-ID */
 };
 
 /*

@@ -226,12 +226,14 @@ apply(const struct work *w, const struct msg_reg_contact *c)
 		return true;
 	}
 	if (one != NULL) {
+		if (!str_eq(one->sip_call_id, w->m->sip_call_id))
+			one->anew_ms = w->now_ms;
 		fill(w, c, one);
 		bindings_changed(w->r->bindings, one);
 		return true;
 	}
 	str_copy(fresh.aor, sizeof(fresh.aor), w->aor);
-	fresh.since_ms = w->now_ms;
+	fresh.since_ms = fresh.anew_ms = w->now_ms;
 	fill(w, c, &fresh);
 	if (bindings_add(w->r->bindings, &fresh) == NULL)
 		return false;

@@ -365,7 +365,7 @@ registers(const char *user)
 
 	str_format(b.aor, sizeof(b.aor), "%s@warden", user);
 	str_format(b.uri, sizeof(b.uri), "sip:%s@192.0.2.1", user);
-	b.updated_ms = now;
+	b.updated_ms = b.anew_ms = now;
 	b.expires_ms = now + 86400000;
 	assert_non_null(bindings_add(bindings, &b));
 	watch_registered(watch, user, true, now);
