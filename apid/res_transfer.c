@@ -9,15 +9,16 @@
 #include "common/base/clock.h"
 #include "common/base/str.h"
 
-/* A request about one call with one more member, which goes to value; the call is the path's, or
- * the body's. call: its UUID. False: the request has been answered. */
-static bool
-call_and(struct request *req, bool by_body, const char *name, char *value, size_t size,
-    uint8_t *call)
+static void
+transfer(struct request *req, bool by_body)
 {
+	struct msg_call_transfer m = { 0 };
 	char id[UUID_STR_LEN + 1];
 	const struct text_member members[] = {
-		{ .name = name, .required = true, .out = value, .size = size },
+		{ .name = "destination",
+		    .required = true,
+		    .out = m.destination,
+		    .size = sizeof(m.destination) },
 		{ .name = by_body ? "call_id" : NULL,
 		    .required = true,
 		    .out = id,
@@ -25,16 +26,8 @@ call_and(struct request *req, bool by_body, const char *name, char *value, size_
 		{ .name = NULL },
 	};
 
-	return request_query(req, NULL) && request_body(req, members) &&
-	    request_call_of(req, by_body ? id : NULL, call);
-}
-
-static void
-transfer(struct request *req, bool by_body)
-{
-	struct msg_call_transfer m = { 0 };
-
-	if (call_and(req, by_body, "destination", m.destination, sizeof(m.destination), m.call))
+	if (request_query(req, NULL) && request_body(req, members) &&
+	    request_call_of(req, by_body ? id : NULL, m.call))
 		request_ask(req, MSG_call_transfer, &m, request_done);
 }
 
@@ -66,8 +59,21 @@ static void
 park(struct request *req, bool by_body)
 {
 	struct msg_call_park m = { 0 };
+	char id[UUID_STR_LEN + 1];
+	const struct text_member members[] = {
+		{ .name = "from_extension",
+		    .required = true,
+		    .out = m.from,
+		    .size = sizeof(m.from) },
+		{ .name = by_body ? "call_id" : NULL,
+		    .required = true,
+		    .out = id,
+		    .size = sizeof(id) },
+		{ .name = NULL },
+	};
 
-	if (call_and(req, by_body, "from_extension", m.from, sizeof(m.from), m.call))
+	if (request_query(req, NULL) && request_body(req, members) &&
+	    request_call_of(req, by_body ? id : NULL, m.call))
 		request_ask(req, MSG_call_park, &m, on_call_parked);
 }
 

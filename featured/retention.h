@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Recordings whose time is over (recording.keep_days, recording.keep_mb): found in PostgreSQL once
- * a minute, their files removed by mediad, and only then their rows marked as deleted; what is cut
- * short is done again. Main thread.
+ * What is done once a minute with rows in PostgreSQL. Recordings whose time is over
+ * (recording.keep_days, recording.keep_mb): their files are removed by mediad, and only then their
+ * rows marked as deleted; what is cut short is done again. Recordings that were running when the
+ * machine died, and that no call knows any more: finished with what is in their file, or marked as
+ * failed. Once an hour, events in the outbox and rows of messages that are gone: 30 days. Main thread.
  */
 #ifndef WARDEN_FEATURED_RETENTION_H
 #define WARDEN_FEATURED_RETENTION_H

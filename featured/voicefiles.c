@@ -5,7 +5,6 @@
  */
 #include <errno.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
@@ -13,6 +12,7 @@
 #include "common/base/str.h"
 #include "featured/call/voicefile.h"
 #include "featured/featured.h"
+#include "featured/wav.h"
 
 #define AT_ONCE_MAX 16
 #define DEADLINE_MS 10000
@@ -37,18 +37,6 @@ on_removed(void *arg, const struct ipc_msg *reply)
 	mem_free(&a);
 }
 
-/* WAV: the sound's bytes per second, at offset 28 (0: no WAV). */
-static uint32_t
-byte_rate(int fd)
-{
-	uint8_t head[44];
-
-	if (fd == -1 || pread(fd, head, sizeof(head), 0) != (ssize_t)sizeof(head) ||
-	    memcmp(head, "RIFF", 4) != 0)
-		return 0;
-	return (uint32_t)head[28] | (uint32_t)head[29] << 8 | (uint32_t)head[30] << 16;
-}
-
 static void
 on_found(void *arg, const struct ipc_msg *reply)
 {
@@ -56,7 +44,7 @@ on_found(void *arg, const struct ipc_msg *reply)
 	struct mailbox *mb = a->f->mailbox;
 	struct mailbox_item *item = mailbox_find(mb, &a->id);
 	uint64_t bytes = reply->type == MSG_media_file ? ((const struct msg_media_file *)reply->body)->bytes : 0;
-	uint32_t rate = bytes > 44 ? byte_rate(reply->fd) : 0;
+	uint64_t ms = wav_ms(reply->fd, bytes);
 	const struct msg_error *error = reply->body;
 
 	a->f->removing--;
@@ -64,9 +52,9 @@ on_found(void *arg, const struct ipc_msg *reply)
 	    (reply->type == MSG_media_file || error->status == 404)) {
 		item->lost = 0;
 		item->state = MAILBOX_DRAFT;
-		if (rate > 0) {
+		if (ms > 0) {
 			item->bytes = bytes;
-			item->duration_ms = (uint32_t)((bytes - 44) * 1000 / rate);
+			item->duration_ms = (uint32_t)ms;
 			item->state = MAILBOX_KEPT;
 			mailbox_changed(mb, item, clock_real_ms());
 			log_info("a message that mediad had lost is kept",

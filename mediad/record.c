@@ -499,6 +499,16 @@ record_sync(struct mediad *m)
 	}
 }
 
+bool
+record_goes_on(const struct mediad *m, uint8_t kind, const char *path)
+{
+	for (const struct recording *r = m->records; r != NULL; r = r->hh.next)
+		if (r->rec.state != RECORD_OVER && r->rec.kind == kind &&
+		    str_eq(r->tail->path, path))
+			return true;
+	return false;
+}
+
 unsigned
 record_count(const struct mediad *m)
 {

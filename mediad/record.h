@@ -43,6 +43,8 @@ void record_beeped(struct mediad *m, uint64_t session);
 void record_tick(struct mediad *m);	/* every few seconds */
 void record_session_gone(struct mediad *m, uint64_t session);
 
+/* Is that file still being written? */
+bool record_goes_on(const struct mediad *m, uint8_t kind, const char *path);
 unsigned record_count(const struct mediad *m);	/* that go on */
 
 /* The storage directory of a kind. False: no such kind. */

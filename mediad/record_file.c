@@ -176,6 +176,24 @@ record_file_append(struct record_file *f, const int16_t *pcm, uint32_t n)
 	return r;
 }
 
+bool
+record_file_behind(struct record_file *f, int fd, uint64_t bytes)
+{
+	uint8_t h[RECORD_WAV_HEAD];
+	uint64_t frame;
+
+	*f = (struct record_file){ .fd = -1 };
+	if (pread(fd, h, sizeof(h), 0) != (ssize_t)sizeof(h) || memcmp(h, "RIFF", 4) != 0 ||
+	    memcmp(h + 36, "data", 4) != 0 || h[22] < 1 || h[22] > 2 ||
+	    bytes < sizeof(h) || bytes > RECORD_BYTES_MAX)
+		return false;
+	f->channels = h[22];
+	f->rate = get_le32(h + 24);
+	frame = f->channels * sizeof(int16_t);
+	f->frames = (bytes - sizeof(h)) / frame; /* half a frame at its end is nobody's */
+	return f->frames * frame > get_le32(h + 40);
+}
+
 int
 record_file_close(struct record_file *f)
 {

@@ -42,6 +42,12 @@ int record_file_append(struct record_file *f, const int16_t *pcm, uint32_t n);
 /* Header up to date. */
 int record_file_header(struct record_file *f);
 
+/*
+ * Does the header of a file of ours, bytes long, not tell all that is in it? Then f is what it should
+ * tell, for record_file_header(), once it has a descriptor to write by.
+ */
+bool record_file_behind(struct record_file *f, int fd, uint64_t bytes);
+
 /* Header, and all of it on the disk before this returns. Closes in any case. */
 int record_file_close(struct record_file *f);
 

@@ -13,6 +13,7 @@
 #include "common/base/log.h"
 #include "common/base/str.h"
 #include "mediad/mediad.h"
+#include "mediad/record_file.h"
 
 #define PATH_LEN 768
 
@@ -23,6 +24,21 @@ full_path(const struct mediad *m, uint8_t kind, const char *path, char *out)
 
 	return record_path_ok(path) && record_root(m, kind, root, sizeof(root)) &&
 	    str_format(out, PATH_LEN, "%s/%s.wav", root, path);
+}
+
+/* A file that nobody writes any more may hold more than its header says, if the machine died. */
+static void
+mend(const struct mediad *m, uint8_t kind, const char *path, int fd, uint64_t bytes)
+{
+	struct record_file f;
+	char full[PATH_LEN];
+
+	if (!record_file_behind(&f, fd, bytes) || record_goes_on(m, kind, path) || !full_path(m, kind, path, full) ||
+	    (f.fd = open(full, O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)) == -1)
+		return;
+	if (record_file_header(&f) == 0)
+		log_info("header of a file that was cut short is mended", kv_s("path", path));
+	close(f.fd);
 }
 
 int
@@ -42,6 +58,7 @@ record_file_get(const struct mediad *m, uint8_t kind, const char *path, uint64_t
 		return r;
 	}
 	*bytes = (uint64_t)st.st_size;
+	mend(m, kind, path, fd, *bytes);
 	return fd;
 }
 

@@ -33,6 +33,15 @@ find(const struct core *core, uint64_t key)
 	return r;
 }
 
+bool
+recording_known(const struct core *core, const struct uuid *row)
+{
+	for (const struct recording *r = core->recordings; r != NULL; r = r->hh.next)
+		if (uuid_cmp(&r->r.row.id, row) == 0)
+			return true;
+	return false;
+}
+
 static void
 save(struct core *core, const struct recording *r)
 {

@@ -44,6 +44,9 @@ struct recording {
 /* The one that goes on, or NULL. */
 struct recording *recording_of(const struct core *core, const struct call *call);
 
+/* Is the row one of ours that is not finished? */
+bool recording_known(const struct core *core, const struct uuid *row);
+
 /* by: "auto", "api" or an extension. Return 0, or the error's status with *reason set. */
 uint16_t recording_start(struct core *core, struct call *call, const char *by,
     const char **reason);

@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: ISC */
-/* See mailbox.h: the index of messages, greetings and announcements, and PINs. */
-#include <openssl/crypto.h>
-
+/* See mailbox.h: the index of messages, greetings and announcements. */
 #include <errno.h>
 #include <string.h>
 
 #include "common/base/mem.h"
 #include "common/base/str.h"
-#include "featured/reg/digest.h"
 #include "featured/reg/mailbox_impl.h"
 
 #define ITEMS_MAGIC 0x574d5347 /* "WMSG" */
@@ -53,8 +50,8 @@ mailbox_folder_by_name(const char *name)
 
 /* ---- boxes and entries ---- */
 
-static struct box *
-box_find(const struct mailbox *mb, const char *user)
+struct box *
+mailbox_box(const struct mailbox *mb, const char *user)
 {
 	struct box *box = NULL;
 
@@ -63,10 +60,10 @@ box_find(const struct mailbox *mb, const char *user)
 	return box;
 }
 
-static struct box *
-box_of(struct mailbox *mb, const char *user)
+struct box *
+mailbox_box_made(struct mailbox *mb, const char *user)
 {
-	struct box *box = box_find(mb, user);
+	struct box *box = mailbox_box(mb, user);
 
 	if (box != NULL || strlen(user) > MAILBOX_USER_LEN)
 		return box;
@@ -97,7 +94,7 @@ insert(struct box *box, struct entry *e)
 static struct entry *
 add(struct mailbox *mb, const struct mailbox_item *item, uint32_t slot)
 {
-	struct box *box = box_of(mb, item->box);
+	struct box *box = mailbox_box_made(mb, item->box);
 	struct entry *e = box != NULL ? mem_new(sizeof(*e)) : NULL;
 
 	if (e == NULL)
@@ -121,7 +118,7 @@ mailbox_forget(struct mailbox *mb, struct entry *e)
 	const struct mailbox_item *i = &e->item;
 
 	if (i->state != MAILBOX_GONE || !i->file_gone ||
-	    (i->kind == MAILBOX_MESSAGE && mb->db != NULL && i->stored != i->version))
+	    (mb->db != NULL && i->stored != i->version))
 		return;
 	ckpt_del(mb->items_ck, e->slot);
 	HASH_DEL(mb->items, e);
@@ -177,7 +174,7 @@ load(struct mailbox *mb)
 			ckpt_del(mb->pins_ck, s);
 			continue;
 		}
-		if ((box = box_of(mb, pin->box)) == NULL)
+		if ((box = mailbox_box_made(mb, pin->box)) == NULL)
 			return -ENOMEM;
 		if (box->pin_slot != CKPT_NONE) {
 			ckpt_del(mb->pins_ck, s);
@@ -284,27 +281,43 @@ mailbox_changed(struct mailbox *mb, struct mailbox_item *item, uint64_t now_ms)
 	item->version++;
 	item->changed_ms = now_ms;
 	mailbox_save(mb, e);
-	if (item->kind == MAILBOX_MESSAGE) {
+	if (item->kind == MAILBOX_MESSAGE)
 		tell_of(mb, e->box);
-		if (mb->db_changed != NULL)
-			mb->db_changed(mb);
-	}
+	if (mb->db_changed != NULL)
+		mb->db_changed(mb);
 	mailbox_sync_want(mb);
 }
 
-static struct mailbox_item *
-make(struct mailbox *mb, struct mailbox_item *item, uint64_t now_ms)
+struct mailbox_item *
+mailbox_take(struct mailbox *mb, const struct mailbox_item *item)
 {
-	uint32_t slot = ckpt_alloc(mb->items_ck);
-	struct entry *e = slot != CKPT_NONE ? add(mb, item, slot) : NULL;
+	struct entry *e;
+	uint32_t slot;
 
+	if (!is_sound(item) || mailbox_find(mb, &item->id) != NULL)
+		return NULL;
+	slot = ckpt_alloc(mb->items_ck);
+	e = slot != CKPT_NONE ? add(mb, item, slot) : NULL;
 	if (e == NULL) {
 		log_limited(&mb->bucket, LL_ERROR, "no room for another message");
 		ckpt_del(mb->items_ck, slot);
 		return NULL;
 	}
-	mailbox_changed(mb, &e->item, now_ms);
+	mailbox_save(mb, e);
+	if (item->kind == MAILBOX_MESSAGE)
+		tell_of(mb, e->box);
+	mailbox_sync_want(mb);
 	return &e->item;
+}
+
+static struct mailbox_item *
+make(struct mailbox *mb, const struct mailbox_item *item, uint64_t now_ms)
+{
+	struct mailbox_item *made = mailbox_take(mb, item);
+
+	if (made != NULL)
+		mailbox_changed(mb, made, now_ms);
+	return made;
 }
 
 struct mailbox_item *
@@ -427,7 +440,7 @@ is_message(const struct mailbox_item *i)
 void
 mailbox_count(const struct mailbox *mb, const char *user, struct mailbox_counts *c)
 {
-	const struct box *box = box_find(mb, user);
+	const struct box *box = mailbox_box(mb, user);
 	const struct entry *e;
 
 	memset(c, 0, sizeof(*c));
@@ -460,7 +473,7 @@ mailbox_counts(const struct mailbox *mb, const char *user, uint32_t *fresh, uint
 struct mailbox_item *
 mailbox_greeting(const struct mailbox *mb, const char *user, enum mailbox_kind kind)
 {
-	const struct box *box = box_find(mb, user);
+	const struct box *box = mailbox_box(mb, user);
 	struct mailbox_item *newest = NULL;
 	struct entry *e;
 
@@ -477,7 +490,7 @@ mailbox_greeting(const struct mailbox *mb, const char *user, enum mailbox_kind k
 struct mailbox_item *
 mailbox_nth(const struct mailbox *mb, const char *user, enum mailbox_folder folder, size_t i)
 {
-	const struct box *box = box_find(mb, user);
+	const struct box *box = mailbox_box(mb, user);
 	struct entry *e;
 
 	for (int urgent = 1; box != NULL && urgent >= 0; urgent--) {
@@ -494,7 +507,7 @@ mailbox_nth(const struct mailbox *mb, const char *user, enum mailbox_folder fold
 size_t
 mailbox_folder_size(const struct mailbox *mb, const char *user, enum mailbox_folder folder)
 {
-	const struct box *box = box_find(mb, user);
+	const struct box *box = mailbox_box(mb, user);
 	const struct entry *e;
 	size_t n = 0;
 
@@ -508,7 +521,7 @@ mailbox_folder_size(const struct mailbox *mb, const char *user, enum mailbox_fol
 size_t
 mailbox_size(const struct mailbox *mb, const char *user)
 {
-	const struct box *box = box_find(mb, user);
+	const struct box *box = mailbox_box(mb, user);
 	const struct entry *e;
 	size_t n = 0;
 
@@ -517,99 +530,4 @@ mailbox_size(const struct mailbox *mb, const char *user)
 	TAILQ_FOREACH(e, &box->items, next)
 	n += e->item.kind == MAILBOX_MESSAGE && e->item.state != MAILBOX_GONE;
 	return n;
-}
-
-/* ---- PINs ---- */
-
-static void
-pin_hash(const struct pin_rec *rec, const char *pin, uint8_t hash[32])
-{
-	uint8_t text[16 + 64] = { 0 };
-	size_t n = strlen(pin);
-
-	memcpy(text, rec->salt, 16);
-	memcpy(text + 16, pin, n < 64 ? n : 64);
-	digest_sha256(text, 16 + (n < 64 ? n : 64), hash);
-	explicit_bzero(text, sizeof(text));
-}
-
-static bool
-pin_save(struct mailbox *mb, struct box *box)
-{
-	if (box->pin_slot == CKPT_NONE)
-		box->pin_slot = ckpt_alloc(mb->pins_ck);
-	if (box->pin_slot == CKPT_NONE)
-		return false;
-	ckpt_put(mb->pins_ck, box->pin_slot, &box->pin);
-	mailbox_sync_want(mb);
-	return true;
-}
-
-bool
-mailbox_pin_ok(const struct mailbox *mb, const char *user, const char *settings_pin,
-    const char *pin)
-{
-	static const uint8_t none[32];
-	const struct box *box = box_find(mb, user);
-	uint8_t hash[32];
-
-	if (box == NULL || memcmp(box->pin.hash, none, sizeof(none)) == 0)
-		return settings_pin[0] != '\0' && strlen(pin) == strlen(settings_pin) &&
-		    CRYPTO_memcmp(pin, settings_pin, strlen(pin)) == 0;
-	pin_hash(&box->pin, pin, hash);
-	return CRYPTO_memcmp(hash, box->pin.hash, sizeof(hash)) == 0;
-}
-
-bool
-mailbox_pin_set(struct mailbox *mb, const char *user, const char *pin)
-{
-	struct box *box = box_of(mb, user);
-	struct pin_rec old;
-
-	if (box == NULL)
-		return false;
-	old = box->pin;
-	id_random(box->pin.salt, sizeof(box->pin.salt));
-	pin_hash(&box->pin, pin, box->pin.hash);
-	if (pin_save(mb, box))
-		return true;
-	box->pin = old;
-	return false;
-}
-
-void
-mailbox_pin_wrong(struct mailbox *mb, const char *user, uint32_t max, uint64_t lock_ms,
-    uint64_t now_ms)
-{
-	struct box *box = box_of(mb, user);
-
-	if (box == NULL)
-		return;
-	if (++box->pin.failures >= max) {
-		box->pin.failures = 0;
-		box->pin.locked_ms = now_ms + lock_ms;
-		log_warning("mailbox is closed for a while: too many wrong PINs",
-		    kv_s("mailbox", user));
-	}
-	pin_save(mb, box);
-}
-
-void
-mailbox_pin_right(struct mailbox *mb, const char *user)
-{
-	struct box *box = box_find(mb, user);
-
-	if (box == NULL || (box->pin.failures == 0 && box->pin.locked_ms == 0))
-		return;
-	box->pin.failures = 0;
-	box->pin.locked_ms = 0;
-	pin_save(mb, box);
-}
-
-bool
-mailbox_pin_locked(const struct mailbox *mb, const char *user, uint64_t now_ms)
-{
-	const struct box *box = box_find(mb, user);
-
-	return box != NULL && box->pin.locked_ms > now_ms;
 }

@@ -3,8 +3,8 @@
  * Voicemail's index: every message, greeting and announcement that was or is being recorded, and
  * each mailbox's changed PIN. In memory, and in two checkpoints in the state directory (mailbox.ckpt,
  * mailbox_pins.ckpt), so that it works while PostgreSQL is away and survives any kill; a thread
- * brings changes to the disk (mailbox_sync.c), and PostgreSQL gets the rows of messages
- * (mailbox_db.c).
+ * brings changes to the disk (mailbox_sync.c), and PostgreSQL gets a row of each (mailbox_db.c),
+ * from which the index is made anew where it was lost (mailbox_load.c).
  *
  * An item exists before its file does: mailbox_new(), then mediad is told to record. What is not
  * kept in the end is GONE: it stays until mediad has said that the file is no more, and PostgreSQL

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Messages on their way to PostgreSQL (table voicemail_message): whatever has another version than
+ * The index on its way to PostgreSQL (table voicemail_message): whatever has another version than
  * the database was given is written, many rows by one statement, a moment after the change, and all
  * of it when the database comes back. Each kept message also puts an event for its mail into the
  * outbox, once, when settings ask for it.
@@ -18,21 +18,27 @@
 #define BATCH    500
 #define DELAY_US 200000
 #define RETRY_US 5000000
-#define COLUMNS  16
+#define COLUMNS  17
+/* So old a message makes no event any more: events stay 30 days (featured/retention.c), so none
+ * comes twice. */
+#define MAIL_WITHIN_MS (7 * UINT64_C(86400000))
 
 static const char upsert[] =
     "WITH fresh AS (SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], "
     "$5::boolean[], $6::boolean[], $7::text[], $8::text[], $9::uuid[], $10::bigint[], "
-    "$11::bigint[], $12::bigint[], $13::bigint[], $14::text[], $15::text[], $16::boolean[])"
+    "$11::bigint[], $12::bigint[], $13::bigint[], $14::text[], $15::text[], $16::boolean[], "
+    "$17::text[])"
     " AS t(id, mailbox, state, folder, heard, urgent, caller, caller_name, call_id, received, "
-    "changed, duration_ms, bytes, file, comment_file, mail)), mails AS ("
+    "changed, duration_ms, bytes, file, comment_file, mail, kind)), mails AS ("
     "INSERT INTO outbox (kind, subject, payload) SELECT 'voicemail', id, jsonb_build_object("
     "'mailbox', mailbox, 'caller', caller, 'caller_name', caller_name, 'urgent', urgent, "
     "'received', to_timestamp(received / 1000.0), 'duration_ms', duration_ms, 'file', file)"
     " FROM fresh WHERE mail ON CONFLICT DO NOTHING)"
-    " INSERT INTO voicemail_message SELECT id, mailbox, state, folder, heard, urgent, caller, "
-    "caller_name, call_id, to_timestamp(received / 1000.0), to_timestamp(changed / 1000.0), "
-    "duration_ms, bytes, file, comment_file FROM fresh"
+    " INSERT INTO voicemail_message (id, mailbox, state, folder, heard, urgent, caller, "
+    "caller_name, call_id, received, changed, duration_ms, bytes, file, comment_file, kind)"
+    " SELECT id, mailbox, state, folder, heard, urgent, caller, caller_name, call_id, "
+    "to_timestamp(received / 1000.0), to_timestamp(changed / 1000.0), "
+    "duration_ms, bytes, file, comment_file, kind FROM fresh"
     " ON CONFLICT (id) DO UPDATE SET mailbox = excluded.mailbox, state = excluded.state, folder = "
     "excluded.folder, heard = excluded.heard, urgent = excluded.urgent, changed = "
     "excluded.changed, duration_ms = excluded.duration_ms, bytes = excluded.bytes";
@@ -144,13 +150,22 @@ add_row(struct buf *c, const struct mailbox_item *i, bool mail)
 		add_path(&c[14], i->comment_box, &i->comment);
 	else
 		text_array_null(&c[14]);
-	text_array_str(&c[15], mail && i->state == MAILBOX_KEPT ? "true" : "false");
+	text_array_str(&c[15], mail ? "true" : "false");
+	text_array_str(&c[16], mailbox_kind_name(i->kind));
+}
+
+/* Is there a message to be told of? */
+static bool
+is_news(const struct mailbox *mb, const struct mailbox_item *i)
+{
+	return mb->mail && i->kind == MAILBOX_MESSAGE && i->state == MAILBOX_KEPT &&
+	    i->changed_ms < i->received_ms + MAIL_WITHIN_MS;
 }
 
 static bool
 is_due(const struct mailbox_item *i)
 {
-	return i->kind == MAILBOX_MESSAGE && i->version != i->stored;
+	return i->version != i->stored;
 }
 
 /* The next statement, if there is anything to write. */
@@ -179,7 +194,7 @@ work(struct mailbox *mb)
 			continue;
 		b->v[b->n].id = e->item.id;
 		b->v[b->n++].version = e->item.version;
-		add_row(c, &e->item, mb->mail);
+		add_row(c, &e->item, is_news(mb, &e->item));
 	}
 	for (int i = 0; i < COLUMNS; i++) {
 		text_array_end(&c[i]);
@@ -204,8 +219,10 @@ on_db(void *arg, bool up)
 	struct mailbox *mb = arg;
 
 	mb->db_up = up;
-	if (up)
-		work(mb);
+	if (!up)
+		return;
+	mailbox_load(mb);
+	work(mb);
 }
 
 static void

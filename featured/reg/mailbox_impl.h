@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* What mailbox.c, mailbox_sync.c and mailbox_db.c share. */
+/* What the files mailbox*.c share. */
 #ifndef WARDEN_FEATURED_REG_MAILBOX_IMPL_H
 #define WARDEN_FEATURED_REG_MAILBOX_IMPL_H
 
@@ -73,6 +73,9 @@ struct mailbox {
 	sd_event *event;
 	sd_event_source *db_timer;
 	bool db_up, db_busy, db_waiting;
+	bool loading; /* what the table has, and the index has not */
+	uint32_t taken; /* so many of these */
+	struct uuid loaded; /* up to this one */
 	bool mail; /* each message makes an event for a mail */
 	struct log_bucket bucket;
 };
@@ -83,7 +86,14 @@ void mailbox_sync_stop(struct mailbox *mb);
 void mailbox_sync_want(struct mailbox *mb); /* something was changed */
 void mailbox_tell(struct mailbox *mb);      /* calls the watcher for all that are in told */
 
+/* mailbox_load.c: rows that the index lacks are taken up. At each connection. */
+void mailbox_load(struct mailbox *mb);
+
 /* mailbox.c */
+struct box *mailbox_box(const struct mailbox *mb, const char *user); /* NULL: none */
+struct box *mailbox_box_made(struct mailbox *mb, const char *user);  /* NULL: no memory, too long */
+/* An item as it stands in the database. NULL: it is known, not sound, or there is no room. */
+struct mailbox_item *mailbox_take(struct mailbox *mb, const struct mailbox_item *item);
 void mailbox_save(struct mailbox *mb, struct entry *e);
 /* Forgets the item if nobody needs to hear of it any more. */
 void mailbox_forget(struct mailbox *mb, struct entry *e);

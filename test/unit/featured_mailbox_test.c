@@ -3,7 +3,8 @@
  * The index of voicemail: order, folders, deletion and what becomes of files, PINs; what a kill and a
  * damaged record leave of it; and that phones are told once a change is on the disk.
  *
- * links: featured/reg/mailbox.c featured/reg/mailbox_sync.c featured/reg/digest.c common/base/ckpt.c
+ * links: featured/reg/mailbox.c featured/reg/mailbox_pins.c
+ * featured/reg/mailbox_sync.c featured/reg/digest.c common/base/ckpt.c
  * common/base/ckpt_file.c common/base/id.c common/base/log.c common/base/clock.c common/base/str.c
  * common/base/mem.c common/base/buf.c
  * libs: libcrypto libsystemd

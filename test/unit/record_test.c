@@ -441,6 +441,29 @@ names(void **state)
 	assert_false(record_path_ok("a b"));
 }
 
+/* What the machine's death leaves: more in the file than its header says. */
+static void
+header_behind(void **state)
+{
+	static const int16_t pcm[401];
+	struct record_file f, seen;
+
+	(void)state;
+	assert_int_equal(record_file_make(&f, dir, "behind.wav", 2, RECORD_RATE_WIDE), 0);
+	assert_int_equal(record_file_append(&f, pcm, 200), 0);
+	assert_true(record_file_behind(&seen, f.fd, RECORD_WAV_HEAD + 801)); /* half a frame more */
+	assert_int_equal(seen.frames, 200);
+	assert_int_equal(seen.channels, 2);
+	assert_int_equal(seen.rate, f.rate);
+	seen.fd = f.fd;
+	assert_int_equal(record_file_header(&seen), 0);
+	assert_false(record_file_behind(&seen, f.fd, RECORD_WAV_HEAD + 801));
+	assert_false(record_file_behind(&seen, f.fd, 0));
+	assert_int_equal(pwrite(f.fd, "X", 1, 0), 1);
+	assert_false(record_file_behind(&seen, f.fd, RECORD_WAV_HEAD + 8000));
+	record_file_close(&f);
+}
+
 int
 main(void)
 {
@@ -457,6 +480,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(stands_still, setup, teardown),
 		cmocka_unit_test_setup_teardown(disk_fills, setup, teardown),
 		cmocka_unit_test(names),
+		cmocka_unit_test_setup_teardown(header_behind, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,11 +6,12 @@
  * Usage: scenario_test [FILE...]
  *
  * links: featured/call/ featured/app/ featured/route/ featured/reg/userstate.c
- * featured/reg/mailbox.c featured/reg/mailbox_sync.c featured/reg/digest.c featured/settings.c
- * featured/settings_keys.c common/conf/conf.c common/conf/bind.c common/conf/node.c
- * common/conf/value.c common/conf/print.c common/base/ckpt.c common/base/ckpt_file.c
- * common/base/log.c common/base/mem.c common/base/buf.c common/base/str.c common/base/id.c
- * common/base/clock.c common/base/addr.c common/base/net.c common/ipc/msg.c common/ipc/wire.c
+ * featured/reg/mailbox.c featured/reg/mailbox_pins.c
+ * featured/reg/mailbox_sync.c featured/reg/digest.c
+ * featured/settings.c featured/settings_keys.c common/conf/conf.c
+ * common/conf/bind.c common/conf/node.c common/conf/value.c common/conf/print.c common/base/ckpt.c
+ * common/base/ckpt_file.c common/base/log.c common/base/mem.c common/base/buf.c common/base/str.c
+ * common/base/id.c common/base/clock.c common/base/addr.c common/base/net.c common/ipc/msg.c common/ipc/wire.c
  * libs: yaml-0.1 libcrypto
  */
 #include <ctype.h>
@@ -259,9 +260,7 @@ keep_output(struct run *run)
 			    cdr->to);
 			if (item->kind == OUT_CDR_FINAL) {
 				buf_fmt(&text,
-				    " disposition=%s status=%u by=%s bill_ms=%llu "
-				    "answered_by=%s transferred_by=%s transferred_to=%s "
-				    "cause=%s "
+				    " disposition=%s status=%u by=%s bill_ms=%llu cause=%s "
 				    "caller_codec=%s"
 				    " callee_codec=%s",
 				    cdr_disposition_name(cdr->disposition), cdr->status,
@@ -269,7 +268,6 @@ keep_output(struct run *run)
 				    (unsigned long long)(cdr->answer_ms != 0
 				            ? cdr->end_ms - cdr->answer_ms
 				            : 0),
-				    cdr->answered_by, cdr->transferred_by, cdr->transferred_to,
 				    cdr->hangup_cause, cdr->caller.codec, cdr->callee.codec);
 				run->finals[run->nfinals++ % 64] = cdr->call;
 				for (char *p = strstr(text.data, "cause="); *p != '\0'; p++)
