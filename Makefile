@@ -181,8 +181,10 @@ $(B)/bench/rtpfloor: $(call objs,test/bench/rtpfloor.c $(filter %_stat.c %_rtp.c
 	@mkdir -p $(@D)
 	$(call quiet,LD)$(CC) $(LDFLAGS_ALL) -o $@ $^
 
-$(B)/obj/test/bench/sipfloor.o: common.cflags += $(sipd.cflags)
-$(B)/bench/sipfloor: $(call objs,test/bench/sipfloor.c)
+sip_floors := $(B)/bench/sipfloor $(B)/bench/regfloor
+
+$(sip_floors:$(B)/%=$(B)/obj/test/%.o): common.cflags += $(sipd.cflags)
+$(sip_floors): $(B)/bench/%: $(B)/obj/test/bench/%.o
 	@mkdir -p $(@D)
 	$(call quiet,LD)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(call pkg_libs,$(sipd.pkg))
 
@@ -190,7 +192,7 @@ $(B)/bench/rtpmediad: $(call objs,test/bench/rtpmediad.c $(filter %_stat.c %_rtp
 	@mkdir -p $(@D)
 	$(call quiet,LD)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(call pkg_libs,$(common.pkg))
 
-bench-tools: $(B)/bench/callload $(B)/bench/rtpfloor $(B)/bench/rtpmediad $(B)/bench/sipfloor
+bench-tools: $(B)/bench/callload $(B)/bench/rtpfloor $(B)/bench/rtpmediad $(sip_floors)
 
 bench: all bench-tools			## what calls cost, against the bars (some minutes; BENCH='-q' for less)
 	@WARDEN_BIN=$(B)/bin BENCH_BIN=$(B)/bench test/bench/run $(BENCH)

@@ -13,11 +13,8 @@
 #include "apid/text.h"
 #include "common/base/str.h"
 
-#define LIMIT	  100
-#define LIMIT_MAX 10000
-#define MS(column) "(extract(epoch from " column ") * 1000)::bigint"
 #define COLUMNS                                                                                    \
-	"id, call_id, state, from_extension, to_extension, started_by, " MS("start_time") ", " MS(  \
+	"id, call_id, state, from_extension, to_extension, started_by, " STORED_MS("start_time") ", " STORED_MS(  \
 	    "end_time") ", duration_ms, bytes, channels, outcome, path"
 
 /* ---- live calls ---- */
@@ -88,38 +85,22 @@ res_v1_call_recording(struct request *req)
 /* ---- those that there are ---- */
 
 static json_t *
-cell(const struct report_rows *rows, size_t row, size_t column)
-{
-	const char *text = report_text(rows, row, column);
-
-	return text != NULL ? text_json(text) : json_null();
-}
-
-static json_t *
 recording(const struct report_rows *rows, size_t i)
 {
 	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:o, s:o}", "id",
-	    cell(rows, i, 0), "call_id", cell(rows, i, 1), "state", cell(rows, i, 2),
-	    "from_extension", cell(rows, i, 3), "to_extension", cell(rows, i, 4), "started_by",
-	    cell(rows, i, 5), "start_time", text_json_time((uint64_t)report_int(rows, i, 6)),
-	    "end_time", text_json_time((uint64_t)report_int(rows, i, 7)), "duration_ms",
+	    stored_cell(rows, i, 0), "call_id", stored_cell(rows, i, 1), "state",
+	    stored_cell(rows, i, 2), "from_extension", stored_cell(rows, i, 3), "to_extension",
+	    stored_cell(rows, i, 4), "started_by", stored_cell(rows, i, 5), "start_time",
+	    stored_time(rows, i, 6), "end_time", stored_time(rows, i, 7), "duration_ms",
 	    (json_int_t)report_int(rows, i, 8), "bytes", (json_int_t)report_int(rows, i, 9),
-	    "channels", (json_int_t)report_int(rows, i, 10), "outcome", cell(rows, i, 11), "file",
-	    cell(rows, i, 12));
+	    "channels", (json_int_t)report_int(rows, i, 10), "outcome", stored_cell(rows, i, 11),
+	    "file", stored_cell(rows, i, 12));
 }
 
 static void
 on_list(void *arg, enum report_end end, const struct report_rows *rows)
 {
-	struct request *req = arg;
-	json_t *list;
-
-	if (!stored_usable(req, end))
-		return;
-	list = json_array();
-	for (size_t i = 0; i < report_nrows(rows); i++)
-		json_array_append_new(list, recording(rows, i));
-	request_json(req, 200, list);
+	stored_list(arg, end, rows, recording);
 }
 
 /* The latest, newest first; of one call with call_id=. */
@@ -127,19 +108,12 @@ void
 res_v1_recordings(struct request *req)
 {
 	static const char *const names[] = { "call_id", "limit", NULL };
-	const char *call = target_param(&req->target, "call_id"),
-	           *limit = target_param(&req->target, "limit");
-	char limit_text[24], id[UUID_STR_LEN + 1];
+	const char *call = target_param(&req->target, "call_id");
+	char limit_text[STORED_LIMIT_LEN], id[UUID_STR_LEN + 1];
 	const char *params[] = { limit_text, id };
-	int64_t n = LIMIT;
 
-	if (!request_query(req, names))
+	if (!request_query(req, names) || !stored_limit(req, limit_text))
 		return;
-	if (limit != NULL && str_to_i64(limit, 1, LIMIT_MAX, &n) < 0) {
-		request_error(req, 400, "limit must be a number from 1 to %d", LIMIT_MAX);
-		return;
-	}
-	str_format(limit_text, sizeof(limit_text), "%lld", (long long)n);
 	if (call == NULL) {
 		stored_query(req,
 		    "select " COLUMNS " from report.recording order by id desc limit $1::int",

@@ -15,81 +15,32 @@
 #include "common/base/clock.h"
 #include "common/base/str.h"
 
-#define CDR_LIMIT 100		/* default of CONTRACT section 4 */
-#define CDR_LIMIT_MAX 10000
-
-#define MS(column) "(extract(epoch from " column ") * 1000)::bigint"
 #define CDR_COLUMNS                                                                                \
-	"call_id, from_extension, to_extension, " MS("start_time") ", " MS("answer_time") ", " MS( \
-	    "end_time") ", disposition, duration, billsec, recording_file, hangup_cause, user_agent"
-
-void
-stored_query(struct request *req, const char *sql, const char *const *params, size_t n, report_cb *cb)
-{
-	if (report_query(req->apid->report, sql, params, n, cb, req) < 0)
-		request_error(req, 503,
-		    report_up(req->apid->report) ? "too many reports at once"
-		                                 : "PostgreSQL is away");
-}
-
-/* True: there are rows to read. Else the request has been answered. */
-bool
-stored_usable(struct request *req, enum report_end end)
-{
-	switch (end) {
-	case REPORT_OK:
-		return true;
-	case REPORT_AWAY:
-		request_error(req, 503, "PostgreSQL is away");
-		break;
-	case REPORT_LATE:
-		request_error(req, 503, "PostgreSQL did not answer in time");
-		break;
-	case REPORT_FAILED:
-		request_error(req, 500, "the report's query failed; apid's log has the reason");
-		break;
-	}
-	return false;
-}
-
-static json_t *
-cell(const struct report_rows *rows, size_t row, size_t column)
-{
-	const char *text = report_text(rows, row, column);
-
-	return text != NULL ? text_json(text) : json_null();
-}
-
-static json_t *
-time_cell(const struct report_rows *rows, size_t row, size_t column)
-{
-	return text_json_time((uint64_t)report_int(rows, row, column));
-}
+	"call_id, from_extension, to_extension, " STORED_MS("start_time") ", " STORED_MS(          \
+	    "answer_time") ", " STORED_MS("end_time") ", disposition, duration, billsec, "         \
+	                                              "recording_file, hangup_cause, user_agent, " \
+	                                              "answered_by, transferred_by, "              \
+	                                              "transferred_to"
 
 static json_t *
 cdr_doc(const struct report_rows *rows, size_t i)
 {
-	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:o, s:o, s:o}", "call_id",
-	    cell(rows, i, 0), "from_extension", cell(rows, i, 1), "to_extension", cell(rows, i, 2),
-	    "start_time", time_cell(rows, i, 3), "answer_time", time_cell(rows, i, 4), "end_time",
-	    time_cell(rows, i, 5), "disposition", cell(rows, i, 6), "duration",
-	    (json_int_t)report_int(rows, i, 7), "billsec", (json_int_t)report_int(rows, i, 8),
-	    "recording_file", cell(rows, i, 9), "hangup_cause", cell(rows, i, 10), "user_agent",
-	    cell(rows, i, 11));
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:o, s:o, s:o, s:o, s:o, "
+	                 "s:o}",
+	    "call_id", stored_cell(rows, i, 0), "from_extension", stored_cell(rows, i, 1),
+	    "to_extension", stored_cell(rows, i, 2), "start_time", stored_time(rows, i, 3),
+	    "answer_time", stored_time(rows, i, 4), "end_time", stored_time(rows, i, 5),
+	    "disposition", stored_cell(rows, i, 6), "duration", (json_int_t)report_int(rows, i, 7),
+	    "billsec", (json_int_t)report_int(rows, i, 8), "recording_file",
+	    stored_cell(rows, i, 9), "hangup_cause", stored_cell(rows, i, 10), "user_agent",
+	    stored_cell(rows, i, 11), "answered_by", stored_cell(rows, i, 12), "transferred_by",
+	    stored_cell(rows, i, 13), "transferred_to", stored_cell(rows, i, 14));
 }
 
 static void
 on_cdr(void *arg, enum report_end end, const struct report_rows *rows)
 {
-	struct request *req = arg;
-	json_t *list;
-
-	if (!stored_usable(req, end))
-		return;
-	list = json_array();
-	for (size_t i = 0; i < report_nrows(rows); i++)
-		json_array_append_new(list, cdr_doc(rows, i));
-	request_json(req, 200, list);
+	stored_list(arg, end, rows, cdr_doc);
 }
 
 /* A day's or, without a date, the latest records, newest first. */
@@ -97,24 +48,17 @@ void
 res_cdr(struct request *req)
 {
 	static const char *const names[] = { "date", "limit", NULL };
-	const char *date = target_param(&req->target, "date"),
-	           *limit = target_param(&req->target, "limit");
-	char from_text[24], to_text[24], limit_text[24], day[11];
+	const char *date = target_param(&req->target, "date");
+	char from_text[24], to_text[24], limit_text[STORED_LIMIT_LEN], day[11];
 	const char *params[] = { limit_text, from_text, to_text };
 	uint64_t from, to;
-	int64_t n = CDR_LIMIT;
 
-	if (!request_query(req, names))
+	if (!request_query(req, names) || !stored_limit(req, limit_text))
 		return;
-	if (limit != NULL && str_to_i64(limit, 1, CDR_LIMIT_MAX, &n) < 0) {
-		request_error(req, 400, "limit must be a number from 1 to %d", CDR_LIMIT_MAX);
-		return;
-	}
 	if (date != NULL && (*date == '\0' || text_day(date, 0, &from, &to, day) < 0)) {
 		request_error(req, 400, "date must be a day, YYYY-MM-DD");
 		return;
 	}
-	str_format(limit_text, sizeof(limit_text), "%lld", (long long)n);
 	if (date == NULL) {
 		stored_query(req,
 		    "select " CDR_COLUMNS " from report.cdr order by start_time desc limit $1::int",
@@ -202,8 +146,8 @@ on_stored_call(void *arg, enum report_end end, const struct report_rows *rows)
 	doc = cdr_doc(rows, 0);
 	if (doc != NULL)
 		json_object_update_new(doc,
-		    json_pack("{s:s, s:o, s:o}", "state", "ended", "from", cell(rows, 0, 1), "to",
-		        cell(rows, 0, 2)));
+		    json_pack("{s:s, s:o, s:o}", "state", "ended", "from", stored_cell(rows, 0, 1),
+		        "to", stored_cell(rows, 0, 2)));
 	request_json(req, 200, doc);
 }
 

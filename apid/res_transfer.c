@@ -9,16 +9,15 @@
 #include "common/base/clock.h"
 #include "common/base/str.h"
 
-static void
-transfer(struct request *req, bool by_body)
+/* A request about one call with one more member, which goes to value; the call is the path's, or
+ * the body's. call: its UUID. False: the request has been answered. */
+static bool
+call_and(struct request *req, bool by_body, const char *name, char *value, size_t size,
+    uint8_t *call)
 {
-	struct msg_call_transfer m = { 0 };
 	char id[UUID_STR_LEN + 1];
 	const struct text_member members[] = {
-		{ .name = "destination",
-		    .required = true,
-		    .out = m.destination,
-		    .size = sizeof(m.destination) },
+		{ .name = name, .required = true, .out = value, .size = size },
 		{ .name = by_body ? "call_id" : NULL,
 		    .required = true,
 		    .out = id,
@@ -26,8 +25,16 @@ transfer(struct request *req, bool by_body)
 		{ .name = NULL },
 	};
 
-	if (request_query(req, NULL) && request_body(req, members) &&
-	    request_call_of(req, by_body ? id : NULL, m.call))
+	return request_query(req, NULL) && request_body(req, members) &&
+	    request_call_of(req, by_body ? id : NULL, call);
+}
+
+static void
+transfer(struct request *req, bool by_body)
+{
+	struct msg_call_transfer m = { 0 };
+
+	if (call_and(req, by_body, "destination", m.destination, sizeof(m.destination), m.call))
 		request_ask(req, MSG_call_transfer, &m, request_done);
 }
 
@@ -59,21 +66,8 @@ static void
 park(struct request *req, bool by_body)
 {
 	struct msg_call_park m = { 0 };
-	char id[UUID_STR_LEN + 1];
-	const struct text_member members[] = {
-		{ .name = "from_extension",
-		    .required = true,
-		    .out = m.from,
-		    .size = sizeof(m.from) },
-		{ .name = by_body ? "call_id" : NULL,
-		    .required = true,
-		    .out = id,
-		    .size = sizeof(id) },
-		{ .name = NULL },
-	};
 
-	if (request_query(req, NULL) && request_body(req, members) &&
-	    request_call_of(req, by_body ? id : NULL, m.call))
+	if (call_and(req, by_body, "from_extension", m.from, sizeof(m.from), m.call))
 		request_ask(req, MSG_call_park, &m, on_call_parked);
 }
 

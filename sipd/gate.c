@@ -15,6 +15,7 @@
 #include "common/base/mem.h"
 #include "common/base/str.h"
 #include "sipd/auth.h"
+#include "sipd/crowd.h"
 #include "sipd/nat.h"
 #include "sipd/stack.h"
 
@@ -190,11 +191,13 @@ gate_look(msg_t *msg, const sip_t *sip)
 	enum claim claim;
 	struct from f;
 
-	if (!gate.required || !from_of(&f, sip))
+	claim = CLAIM_GOOD;
+	if (gate.required && from_of(&f, sip))
+		claim = banned(&f) ? CLAIM_NONE : claim_of(sip, &f);
+	if (claim == CLAIM_GOOD) {
+		crowd_known(msg, sip);
 		return GATE_PASS;
-	claim = banned(&f) ? CLAIM_NONE : claim_of(sip, &f);
-	if (claim == CLAIM_GOOD)
-		return GATE_PASS;
+	}
 	if (!spend(&f)) {
 		sipd.count.dropped++;
 		log_limited(&sipd.noise, LL_WARNING,

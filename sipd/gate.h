@@ -3,7 +3,7 @@
  * What strangers must pass before anything is remembered of them: INVITE, REGISTER and such without
  * credentials, or with such to a nonce that is not ours, get their 401 here, without a transaction, a
  * leg or a message to featured (RFC 3261 sections 8.2.7 and 26.3.2.4), and no source gets more of
- * them than the bucket of its own holds. Called by invite_in.c, register.c and asked.c.
+ * them than the bucket of its own holds. crowd.c has their connections. Called by invite_in.c, register.c and asked.c.
  */
 #ifndef WARDEN_SIPD_GATE_H
 #define WARDEN_SIPD_GATE_H

@@ -17,6 +17,7 @@
 
 #include "common/base/str.h"
 #include "sipd/nat.h"
+#include "sipd/stack.h"
 
 /* sofia tells a failed bind in its log alone, so the reason is found out here first. */
 static int
@@ -66,7 +67,7 @@ listen_on(const union addr *a)
 	addr_print(a, text);
 	str_format(uri, sizeof(uri), "sip:%s", text);
 	if (nta_agent_add_tport(sipd.agent, URL_STRING_MAKE(uri), TPTAG_IDENT(name),
-	        TPTAG_PONG2PING(1), TPTAG_IDLE(7200000), TPTAG_TIMEOUT(64000),
+	        TPTAG_PONG2PING(1), TPTAG_IDLE(STACK_IDLE_MS), TPTAG_TIMEOUT(64000),
 	        TPTAG_UDP_RMEM(4 << 20), TPTAG_UDP_WMEM(4 << 20), TPTAG_QUEUESIZE(1024),
 	        TAG_END()) < 0) {
 		sipd.nbinds = known;

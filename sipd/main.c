@@ -7,6 +7,7 @@
 
 #include "common/auth/nonce_text.h"
 #include "sipd/checkpoint.h"
+#include "sipd/crowd.h"
 #include "sipd/from_featured.h"
 #include "sipd/leg.h"
 #include "sipd/stack.h"
@@ -64,7 +65,8 @@ main(int argc, char **argv)
 	checkpoint_load();
 	if ((r = subs_init()) < 0)
 		fatal("cannot prepare subscriptions: %s", strerror(-r));
-	if ((r = from_featured_init()) < 0 || (r = stats_init()) < 0)
+	if ((r = from_featured_init()) < 0 || (r = stats_init()) < 0 ||
+	    (r = crowd_init()) < 0)
 		fatal("%s", strerror(-r));
 	daemon_sandbox(&sipd.d, syscalls, true);
 	daemon_ready(&sipd.d);

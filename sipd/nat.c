@@ -213,8 +213,8 @@ nat_uri_ok(const url_t *url)
 	    url->url_host[0] != '\0' && strlen(url->url_host) < 256;
 }
 
-bool
-nat_connected(const union addr *to)
+tport_t *
+nat_connection(const union addr *to)
 {
 	char host[ADDR_STR_LEN + 1], port[8];
 	tp_name_t name = {
@@ -231,7 +231,7 @@ nat_connected(const union addr *to)
 		name.tpn_ident = sipd.binds[i];
 		tp = tport_by_name(nta_agent_tports(sipd.agent), &name);
 		if (tp != NULL && tport_is_secondary(tp) && tport_is_connected(tp))
-			return true;
+			return tp;
 	}
-	return false;
+	return NULL;
 }

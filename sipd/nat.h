@@ -44,8 +44,14 @@ void nat_contact(char *out, const char *bind, uint8_t transport);
  */
 bool nat_use_source(const union addr *source, const url_t *contact, uint8_t transport);
 
-/* Is a TCP connection with to open? */
-bool nat_connected(const union addr *to);
+/* The TCP connection with to that is open; NULL: none. */
+tport_t *nat_connection(const union addr *to);
+
+static inline bool
+nat_connected(const union addr *to)
+{
+	return nat_connection(to) != NULL;
+}
 
 /* sip: or sips:, with a host: the only URIs that we route by. */
 bool nat_uri_ok(const url_t *url);

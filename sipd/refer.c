@@ -69,15 +69,6 @@ refer_replaced(const sip_t *sip, uint8_t *early_only)
 	return leg != NULL && leg->phase != PHASE_GONE ? id : REFER_NOBODY;
 }
 
-static const char *
-unknown_header(const sip_t *sip, const char *name)
-{
-	for (const sip_unknown_t *u = sip->sip_unknown; u != NULL; u = u->un_next)
-		if (u->un_name != NULL && str_ieq(u->un_name, name))
-			return u->un_value;
-	return NULL;
-}
-
 /*
  * The request.
  */
@@ -98,7 +89,7 @@ try_later(nta_incoming_t *irq)
 static bool
 wants_no_notify(const sip_t *sip)
 {
-	const char *sub = unknown_header(sip, "Refer-Sub");
+	const char *sub = stack_header(sip, "Refer-Sub");
 
 	if (sub != NULL && strncasecmp(sub + strspn(sub, " \t"), "false", 5) == 0)
 		return true;
@@ -191,7 +182,7 @@ refer_in(struct leg *leg, nta_incoming_t *irq, const sip_t *sip)
 void
 refer_new(msg_t *msg, sip_t *sip)
 {
-	const char *target = unknown_header(sip, "Target-Dialog");
+	const char *target = stack_header(sip, "Target-Dialog");
 	struct dialog_ref ref;
 	nta_incoming_t *irq;
 	struct leg *leg;

@@ -63,7 +63,8 @@ struct sipd_settings {
 	int64_t max_legs;
 	int64_t challenge_rate;  /* 401s a second for one source; 0: as many as it wants */
 	int64_t challenge_burst; /* and how many at once */
-	struct conf_strs allow;  /* sources without that limit */
+	int64_t max_connections; /* TCP, of one source that showed no credentials; 0: any number */
+	struct conf_strs allow;  /* sources without those limits */
 	struct net allow_nets[SIPD_ALLOW_MAX];
 	size_t allow_n;
 	int64_t max_subscriptions;
@@ -79,6 +80,7 @@ struct sipd_count {
 	uint64_t challenged; /* 401 without asking featured */
 	uint64_t dropped;    /* strangers that asked too often */
 	uint64_t banned;     /* 403 to a banned source */
+	uint64_t crowded;    /* connections closed because their source had too many */
 	uint64_t reinvites;
 	uint64_t restored; /* legs taken up from the checkpoint */
 	uint64_t unsaved;  /* legs for which the checkpoint had no room */

@@ -144,6 +144,15 @@ stack_unsupported(const sip_t *sip)
 	return NULL;
 }
 
+const char *
+stack_header(const sip_t *sip, const char *name)
+{
+	for (const sip_unknown_t *u = sip->sip_unknown; u != NULL; u = u->un_next)
+		if (u->un_name != NULL && str_ieq(u->un_name, name))
+			return u->un_value;
+	return NULL;
+}
+
 uint8_t
 stack_reason(const sip_t *sip, char *text, size_t size)
 {

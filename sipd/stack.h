@@ -14,6 +14,8 @@
 #define STACK_EVENTS    "presence, dialog, message-summary"
 #define STACK_SUPPORTED "100rel, timer, replaces, norefersub, tdialog"
 
+#define STACK_IDLE_MS   7200000 /* a TCP connection without a byte is closed */
+
 /* Listens on the settings' address. Returns 0, or fatal()s with the reason. */
 void stack_init(void);
 void stack_done(void);
@@ -43,6 +45,9 @@ void stack_options(nta_incoming_t *irq);
 
 /* The first option tag in Require that we do not have, or NULL. */
 const char *stack_unsupported(const sip_t *sip);
+
+/* The value of a header that sofia does not know, or NULL. */
+const char *stack_header(const sip_t *sip, const char *name);
 
 /* A Q.850 cause in the message's Reason headers (RFC 3326), 0 none; text (NULL allowed) has size
  * bytes. */

@@ -175,6 +175,13 @@ info_in(struct leg *leg, nta_incoming_t *irq, const sip_t *sip)
 	}
 	if (pl != NULL && pl->pl_data != NULL)
 		body = (struct ipc_view){ (const uint8_t *)pl->pl_data, pl->pl_len };
+	/* RFC 6086 section 4.2.2: we take no package; what phones send without naming one goes on. */
+	if (stack_header(sip, "Info-Package") != NULL) {
+		nta_incoming_treply(irq, 469, "Bad Info Package", SIPTAG_HEADER_STR("Recv-Info:"),
+		    SIPTAG_SERVER(sipd.server), TAG_END());
+		nta_incoming_destroy(irq);
+		return 0;
+	}
 	/* The answer goes out first; the transaction keeps the message until it is destroyed. */
 	nta_incoming_treply(irq, SIP_200_OK, SIPTAG_SERVER(sipd.server), TAG_END());
 	tell_info(leg, sip->sip_content_type != NULL ? sip->sip_content_type->c_type : "", &body);

@@ -58,6 +58,7 @@ tell(void)
 	gauge("sip_challenges_total", true, sipd.count.challenged);
 	gauge("sip_strangers_dropped_total", true, sipd.count.dropped);
 	gauge("sip_banned_total", true, sipd.count.banned);
+	gauge("sip_connections_closed_total", true, sipd.count.crowded);
 	gauge("sip_reinvites_in_total", true, sipd.count.reinvites);
 	gauge("sip_legs", false, HASH_COUNT(sipd.legs));
 	gauge("sip_legs_in_setup", false, sipd.setups);

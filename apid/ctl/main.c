@@ -178,6 +178,7 @@ run_cdr(const struct ctl *ctl, const char *operand)
 	static const struct ctl_column columns[] = { { "start_time", "START" },
 		{ "from_extension", "FROM" }, { "to_extension", "TO" },
 		{ "disposition", "DISPOSITION" }, { "billsec", "BILLSEC" },
+		{ "answered_by", "ANSWERED BY" }, { "transferred_to", "TRANSFERRED TO" },
 		{ "hangup_cause", "CAUSE" }, { "call_id", "CALL ID" }, { NULL, NULL } };
 	char path[200], *date = NULL, *limit = NULL;
 	enum ctl_exit r;

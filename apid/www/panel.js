@@ -160,7 +160,7 @@ const views = {
 		if (!fresh())
 			return;
 		fill("record-rows", list.map((c) => [when(c.start_time), c.from_extension, c.to_extension, c.disposition.replace("_", " "),
-			length(c.billsec), c.hangup_cause, trace_link(c.call_id)]), 7, "No records.");
+			c.answered_by || "–", c.transferred_to || "–", length(c.billsec), c.hangup_cause, trace_link(c.call_id)]), 9, "No records.");
 	},
 	async trace(fresh, id) {
 		$("trace-id").textContent = id;

@@ -123,6 +123,7 @@ answered(struct core *core, struct call *call, struct leg *leg, const struct leg
 	call_timer(core, call, TIMER_RING, 0);
 	branch_cancel(core, call, leg, 26);
 	session_join(core, caller, leg);
+	call_talks_to(core, call, leg->r.user);
 	call_answered(core, call, arg->at_ms);
 	if (!leg_is_up(caller)) {
 		leg_answer(core, caller, leg);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Parking. A call that was transferred here lies in its slot, hears music, and leaves it when
- * somebody dials the slot (app retrieve) or when its time is over; then the plan goes on: its parker
- * is rung. Who dials the number for "the lowest slot" in a call of its own hears it, and holds it
- * until the transfer comes (call/transfer.c).
+ * somebody dials the slot (app retrieve) or when its time is over; then the plan goes on: its
+ * parker is rung. Who dials the number for "the lowest slot" in a call of its own hears it, and
+ * holds it until the transfer comes (call/transfer.c).
  */
 #include "featured/app/app.h"
 #include "featured/call/join.h"
@@ -153,6 +153,7 @@ retrieve_start(struct core *core, struct call *call, const struct plan_step *ste
 		return;
 	}
 	trace_add(core, other, "app", "retrieved", "slot=%u by=%s", other->r.slot, leg->r.user);
+	call_talks_to(core, other, leg->r.user);
 	join_take(core, other, leg, true);
 	join_bridge(core, other, parked, leg);
 	join_over(core, call, other, "retrieved");

@@ -56,8 +56,9 @@ void
 vm_say(const struct core *core, const struct call *call, struct say *say)
 {
 	const struct extension *e = settings_extension(core->settings, call->r.from);
-	const char *language = e != NULL && e->language[0] != '\0' ? e->language
-	                                                           : core->settings->server.language;
+	const char *language = e != NULL && e->language[0] != '\0'
+	    ? e->language
+	    : core->settings->server.language;
 
 	say_begin(say, language);
 }
@@ -271,15 +272,26 @@ vm_dial(struct core *core, struct call *call, const char *number)
  * The apps' functions.
  */
 
+/* A mailbox that takes a message stands in the record by the number under which it is dialled. */
+static void
+answer(struct core *core, struct call *call)
+{
+	char number[66];
+
+	str_format(number, sizeof(number), "*%s", vm_of(call)->box);
+	if (call->r.app == APP_LEAVE)
+		call_talks_to(core, call, number);
+	call_answered(core, call, 0);
+	enter(core, call);
+}
+
 static void
 vm_leg_event(struct core *core, struct call *call, struct leg *leg, enum call_leg_event event,
     const struct leg_arg *arg)
 {
 	(void)arg;
-	if (event != CALL_LEG_UP || leg->r.id != call->r.caller || call->menu == NULL)
-		return;
-	call_answered(core, call, 0);
-	enter(core, call);
+	if (event == CALL_LEG_UP && leg->r.id == call->r.caller && call->menu != NULL)
+		answer(core, call);
 }
 
 static void
@@ -361,12 +373,10 @@ begin(struct core *core, struct call *call, const char *box, enum vm_state state
 	vm_of(call)->busy = call->r.plan.steps[call->r.step].status == 486;
 	call_menu_dirty(core, call);
 	trace_add(core, call, "app", "voicemail", "%s", def_of(vm_of(call)->state)->name);
-	if (leg_is_up(caller)) {
-		call_answered(core, call, 0);
-		enter(core, call);
-	} else {
+	if (leg_is_up(caller))
+		answer(core, call);
+	else
 		leg_answer(core, caller, NULL);
-	}
 }
 
 static void

@@ -268,6 +268,16 @@ call_app_done(struct core *core, struct call *call, enum outcome outcome, uint16
 }
 
 void
+call_talks_to(struct core *core, struct call *call, const char *user)
+{
+	if (call->r.answer_ms == 0)
+		str_copy(call->r.answered_by, sizeof(call->r.answered_by), user);
+	else
+		str_copy(call->r.transferred_to, sizeof(call->r.transferred_to), user);
+	call_dirty(core, call);
+}
+
+void
 call_answered(struct core *core, struct call *call, uint64_t at_ms)
 {
 	struct cdr cdr;
@@ -486,8 +496,10 @@ caller_gone(struct core *core, struct call *call, const struct leg_arg *arg)
 {
 	switch ((enum leg_end)arg->cause) {
 	case LEG_END_REMOTE:
-		if (arg->status == 487)	/* the CANCEL was faster than the callee's answer */
+		if (arg->status == 487) { /* the CANCEL was faster than the callee's answer */
 			call->r.answer_ms = 0;
+			call->r.answered_by[0] = '\0';
+		}
 		call_end(core, call, 487, arg->q850 != 0 ? arg->q850 : 16, CDR_SIDE_CALLER, NULL);
 		break;
 	case LEG_END_LOCAL:

@@ -21,9 +21,9 @@ void call_route_to(struct core *core, struct call *call, const char *to);
 /* Would the call, forwarded to that number, find somebody? */
 bool call_reachable(struct core *core, const struct call *call, const char *to);
 /*
- * The call goes on to another number: a new plan, whose first step starts. A circle ends it with 482,
- * too many forwards with 483. Ends what the app at work was: nothing of it may be touched afterwards.
- * Its early legs must be ended before.
+ * The call goes on to another number: a new plan, whose first step starts. A circle ends it with
+ * 482, too many forwards with 483. Ends what the app at work was: nothing of it may be touched
+ * afterwards. Its early legs must be ended before.
  */
 void call_divert(struct core *core, struct call *call, const char *to, enum divert_reason reason);
 /* Starts the plan's step. */
@@ -33,10 +33,17 @@ void call_step(struct core *core, struct call *call, uint8_t step);
 void call_app_done(struct core *core, struct call *call, enum outcome outcome, uint16_t status,
     uint8_t q850);
 
-/* The app gives way to another one, which finds its state all zero and whose start() is not run; the
- * plan is over. */
+/*
+ * The app gives way to another one, which finds its state all zero and whose start() is not run;
+ * the plan is over.
+ */
 void call_switch(struct core *core, struct call *call, enum app_id app);
 
+/*
+ * user comes into the call: as the one who answers it, later as whom it went on to; for the record.
+ * To be said before call_answered().
+ */
+void call_talks_to(struct core *core, struct call *call, const char *user);
 /* The caller or a callee has answered: the time for the record, max_call_duration starts. */
 void call_answered(struct core *core, struct call *call, uint64_t at_ms);
 void call_set_state(struct core *core, struct call *call, enum call_state state);

@@ -44,6 +44,9 @@ struct cdr {
 	char from[65];
 	char from_name[129];
 	char to[65];
+	char answered_by[65];    /* who answered; "" nobody, or a service of ours */
+	char transferred_by[65]; /* who transferred or parked it last; "" nobody */
+	char transferred_to[65]; /* whom it went on to after the answer; "" nobody */
 	uint64_t start_ms;
 	uint64_t answer_ms;
 	uint64_t end_ms;
@@ -68,8 +71,10 @@ enum recording_state {
 	RECORDING_DELETED = 4, /* its time was over */
 };
 
-/* A recording of a call, as it goes to the spool and then to PostgreSQL (table recording): the row is
- * there before the file. */
+/*
+ * A recording of a call, as it goes to the spool and then to PostgreSQL (table recording): the row
+ * is there before the file.
+ */
 struct recording_row {
 	struct uuid id;
 	struct uuid call; /* that it is part of; another one after a transfer */

@@ -116,6 +116,9 @@ cdr_fill(const struct core *core, const struct call *call, struct cdr *cdr)
 	str_copy(cdr->to, sizeof(cdr->to), r->to);
 	str_copy(cdr->user_agent, sizeof(cdr->user_agent), r->user_agent);
 	str_copy(cdr->sip_call_id, sizeof(cdr->sip_call_id), r->sip_call_id);
+	str_copy(cdr->answered_by, sizeof(cdr->answered_by), r->answered_by);
+	str_copy(cdr->transferred_by, sizeof(cdr->transferred_by), r->parker);
+	str_copy(cdr->transferred_to, sizeof(cdr->transferred_to), r->transferred_to);
 	cdr->start_ms = r->start_ms;
 	cdr->answer_ms = r->answer_ms;
 	cdr->end_ms = r->end_ms;

@@ -187,6 +187,11 @@ consult_left(struct core *core, struct call *call, const struct leg *gone)
 		if (leg != NULL && leg != gone && leg_is_up(leg) && n < 2)
 			left[n++] = leg;
 	}
+	if (gone->r.id == ids[0] && leg_in(core, call, ids[2]) != NULL) {
+		/* Who brought the third one in has left it to the other. */
+		str_copy(call->r.parker, sizeof(call->r.parker), gone->r.user);
+		call_talks_to(core, call, leg_in(core, call, ids[2])->r.user);
+	}
 	if (n < 2)
 		call_end(core, call, 480, 16, CDR_SIDE_SYSTEM, NULL);
 	else if (left[1]->r.id == call->r.caller)

@@ -257,6 +257,9 @@ struct call_rec {
 	uint64_t record;    /* mediad's number of the recording, 0 none */
 	char recording[97]; /* path of the last one, for the call's record */
 	uint8_t held;       /* by the API: nobody hears another */
+	/* since version 4 */
+	char answered_by[65];    /* who answered first; "" nobody, or a service of ours */
+	char transferred_to[65]; /* whom it went on to after that; "" it did not */
 };
 _Static_assert(sizeof(union app_state) == 64, "what follows u would move");
 

@@ -133,6 +133,7 @@ transfer_retarget(struct core *core, struct call *call, struct leg *stays, struc
 	becomes_caller(core, call, stays, by);
 	call->r.plan = plan;
 	str_copy(call->r.target, sizeof(call->r.target), called[0] != '\0' ? called : to);
+	call_talks_to(core, call, to); /* until somebody answers there */
 	call->r.diverted_n = 0; /* it is for somebody else now */
 	call_step(core, call, 0);
 	if (!park_tells(core, call, by))
@@ -170,6 +171,7 @@ take_ringing(struct core *core, struct call *call, struct leg *stays, struct cal
 	call->r.plan = old->r.plan;
 	call->r.step = old->r.step;
 	str_copy(call->r.target, sizeof(call->r.target), old->r.target);
+	call_talks_to(core, call, old->r.to);
 	call->r.diverted_n = old->r.diverted_n;
 	memcpy(call->r.diverted, old->r.diverted, sizeof(call->r.diverted));
 	add_recall(core, &call->r.plan, out->r.user);
@@ -230,6 +232,7 @@ transfer_take_over(struct core *core, struct call *call, struct leg *stays, stru
 		return;
 	}
 	str_copy(call->r.parker, sizeof(call->r.parker), out->r.user);
+	call_talks_to(core, call, far->r.user);
 	session_part(core, far);
 	join_take(core, call, far, true);
 	/* Who comes in has the part of who leaves. */
@@ -331,6 +334,7 @@ transfer_pick_up(struct core *core, struct leg *leg, struct call *ringing)
 	struct call *old = leg->call;
 
 	trace_add(core, ringing, "app", "picked-up", "by=%s", leg->r.user);
+	call_talks_to(core, ringing, leg->r.user);
 	join_take(core, ringing, leg, true);
 	join_bridge(core, ringing, caller, leg);
 	join_over(core, old, ringing, "picked up");
@@ -355,6 +359,7 @@ transfer_replace(struct core *core, struct leg *leg, struct leg *replaced, bool 
 	if (early_only)
 		return 486;
 	transfer_release(core, replaced);
+	call_talks_to(core, call, leg->r.user);
 	join_take(core, call, leg, true);
 	if (caller == stays)
 		join_bridge(core, call, stays, leg);

@@ -10,8 +10,9 @@
 	MIGRATION(1, "0001", first)                                                                \
 	MIGRATION(2, "0002", user_state)                                                           \
 	MIGRATION(3, "0003", recording)                                                            \
-	MIGRATION(4, "0004", voicemail)                                                           \
-	MIGRATION(5, "0005", voicemail_kind)
+	MIGRATION(4, "0004", voicemail)                                                            \
+	MIGRATION(5, "0005", parties)                                                              \
+	MIGRATION(6, "0006", voicemail_kind)
 
 #define MIGRATION(version, digits, name)                                                           \
 	__asm__(".section .rodata\n"                                                               \

@@ -77,6 +77,13 @@ add_str(struct buf *out, const char *key, const char *v)
 }
 
 static void
+add_some(struct buf *out, const char *key, const char *v)
+{
+	if (v[0] != '\0')
+		add_str(out, key, v);
+}
+
+static void
 add_num(struct buf *out, const char *key, uint64_t v)
 {
 	add_key(out, "", key);
@@ -141,8 +148,10 @@ add_start(struct buf *out, const struct cdr *cdr)
 	add_num(out, "start_ms", cdr->start_ms);
 	if (cdr->answer_ms != 0)
 		add_num(out, "answer_ms", cdr->answer_ms);
-	if (cdr->recording_file[0] != '\0')
-		add_str(out, "recording_file", cdr->recording_file);
+	add_some(out, "answered_by", cdr->answered_by);
+	add_some(out, "transferred_by", cdr->transferred_by);
+	add_some(out, "transferred_to", cdr->transferred_to);
+	add_some(out, "recording_file", cdr->recording_file);
 	add_str(out, "user_agent", cdr->user_agent);
 	add_str(out, "sip_call_id", cdr->sip_call_id);
 }
@@ -278,6 +287,9 @@ spool_line_read_intent(const char *line, size_t len, struct cdr *cdr)
 	get_str(o, "from_extension", cdr->from, sizeof(cdr->from));
 	get_str(o, "from_name", cdr->from_name, sizeof(cdr->from_name));
 	get_str(o, "to_extension", cdr->to, sizeof(cdr->to));
+	get_str(o, "answered_by", cdr->answered_by, sizeof(cdr->answered_by));
+	get_str(o, "transferred_by", cdr->transferred_by, sizeof(cdr->transferred_by));
+	get_str(o, "transferred_to", cdr->transferred_to, sizeof(cdr->transferred_to));
 	get_str(o, "user_agent", cdr->user_agent, sizeof(cdr->user_agent));
 	get_str(o, "sip_call_id", cdr->sip_call_id, sizeof(cdr->sip_call_id));
 	cdr->start_ms = get_num(o, "start_ms");

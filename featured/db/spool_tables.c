@@ -13,7 +13,8 @@ static const char insert_cdr[] =
     "caller_far_lost, caller_far_jitter_us,"
     "  caller_rtt_us, caller_remote, callee_codec, callee_packets_in, callee_packets_out, "
     "callee_lost_in, callee_jitter_us,"
-    "  callee_far_lost, callee_far_jitter_us, callee_rtt_us, callee_remote, trace, recording_file)"
+    "  callee_far_lost, callee_far_jitter_us, callee_rtt_us, callee_remote, trace, recording_file,"
+    "  answered_by, transferred_by, transferred_to)"
     " SELECT call_id, from_extension, from_name, to_extension, to_timestamp(start_ms / 1000.0), "
     "to_timestamp(answer_ms / 1000.0),"
     "  to_timestamp(end_ms / 1000.0), disposition, duration_ms, billsec_ms, hangup_cause, "
@@ -22,8 +23,9 @@ static const char insert_cdr[] =
     "caller_jitter_us, caller_far_lost,"
     "  caller_far_jitter_us, caller_rtt_us, caller_remote, callee_codec, callee_packets_in, "
     "callee_packets_out, callee_lost_in,"
-    "  callee_jitter_us, callee_far_lost, callee_far_jitter_us, callee_rtt_us, callee_remote, trace, "
-    "recording_file"
+    "  callee_jitter_us, callee_far_lost, callee_far_jitter_us, callee_rtt_us, callee_remote, "
+    "trace, "
+    "recording_file, answered_by, transferred_by, transferred_to"
     " FROM json_to_recordset($1::json) AS r (call_id uuid, from_extension text, from_name text, "
     "to_extension text, start_ms bigint,"
     "  answer_ms bigint, end_ms bigint, disposition text, duration_ms bigint, billsec_ms bigint, "
@@ -36,7 +38,8 @@ static const char insert_cdr[] =
     "  callee_codec text, callee_packets_in bigint, callee_packets_out bigint, callee_lost_in "
     "bigint, callee_jitter_us bigint,"
     "  callee_far_lost bigint, callee_far_jitter_us bigint, callee_rtt_us bigint, callee_remote "
-    "text, trace text, recording_file text)"
+    "text, trace text, recording_file text, answered_by text, transferred_by text,"
+    "  transferred_to text)"
     " ON CONFLICT (call_id) DO NOTHING";
 
 /* The newest state of each row in the batch; rows cannot be touched twice by one statement. */

@@ -8,12 +8,6 @@
  *
  *   sipfloor LISTEN-PORT TO-PORT	both on 127.0.0.1, UDP; until SIGTERM
  */
-#include <signal.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
 struct call;
 struct side;
 #define NTA_LEG_MAGIC_T      struct side
@@ -21,13 +15,7 @@ struct side;
 #define NTA_OUTGOING_MAGIC_T struct call
 #define NTA_AGENT_MAGIC_T    void
 #define SU_ROOT_MAGIC_T      void
-#include <sofia-sip/nta.h>
-#include <sofia-sip/nta_tag.h>
-#include <sofia-sip/sip_header.h>
-#include <sofia-sip/sip_status.h>
-#include <sofia-sip/sip_tag.h>
-#include <sofia-sip/su_tag.h>
-#include <sofia-sip/su_wait.h>
+#include "test/bench/floor.h"
 
 struct side {
 	struct call	*call;
@@ -41,8 +29,6 @@ struct call {
 	nta_incoming_t	*bye;
 };
 
-static nta_agent_t *agent;
-static su_root_t *root;
 static int to_port;
 static char contact[64];
 
@@ -163,41 +149,16 @@ outside(struct side *none, nta_leg_t *leg, nta_incoming_t *irq, const sip_t *sip
 	return 0;
 }
 
-static void
-on_signal(int sig)
-{
-	(void)sig;
-	su_root_break(root);
-}
-
 int
 main(int argc, char **argv)
 {
-	int port = argc == 3 ? atoi(argv[1]) : 0;
-	char url[64];
-
 	if (argc != 3) {
 		fputs("usage: sipfloor LISTEN-PORT TO-PORT\n", stderr);
 		return 2;
 	}
 	to_port = atoi(argv[2]);
-	snprintf(url, sizeof(url), "sip:127.0.0.1:%d;transport=udp", port);
-	snprintf(contact, sizeof(contact), "<sip:127.0.0.1:%d>", port);
-	su_init();
-	root = su_root_create(NULL);
-	su_root_threading(root, 0);
-	agent = nta_agent_create(root, (url_string_t *)url, NULL, NULL, NTATAG_UA(1), NTATAG_SERVER_RPORT(2), TAG_END());
-	if (agent == NULL || nta_leg_tcreate(agent, outside, NULL, NTATAG_NO_DIALOG(1), TAG_END()) == NULL) {
-		fprintf(stderr, "cannot listen on %s\n", url);
-		return 2;
-	}
-	signal(SIGTERM, on_signal);
-	signal(SIGINT, on_signal);
-	puts("ready");
-	fflush(stdout);
-	su_root_run(root);
-	nta_agent_destroy(agent);
-	su_root_destroy(root);
-	su_deinit();
+	snprintf(contact, sizeof(contact), "<sip:127.0.0.1:%d>", atoi(argv[1]));
+	floor_open(atoi(argv[1]), outside);
+	floor_run("");
 	return 0;
 }

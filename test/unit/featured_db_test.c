@@ -6,9 +6,10 @@
  *
  * links: featured/db/db.c featured/db/conn.c featured/db/schema.c featured/db/migrate.c
  * featured/db/spool.c featured/db/spool_line.c featured/db/spool_thread.c featured/db/spool_files.c
- * featured/db/spool_scan.c featured/db/spool_drain.c featured/db/spool_tables.c featured/db/tokens.c featured/db/text.c
- * featured/db/atomic.c featured/call/cdr_names.c featured/reg/bindings.c featured/reg/bindings_db.c
- * featured/reg/digest.c featured/reg/userstate.c featured/reg/userstate_db.c common/base/ckpt.c common/base/ckpt_file.c common/base/id.c
+ * featured/db/spool_scan.c featured/db/spool_drain.c featured/db/spool_tables.c
+ * featured/db/tokens.c featured/db/text.c featured/db/atomic.c featured/call/cdr_names.c
+ * featured/reg/bindings.c featured/reg/bindings_db.c featured/reg/digest.c featured/reg/userstate.c
+ * featured/reg/userstate_db.c common/base/ckpt.c common/base/ckpt_file.c common/base/id.c
  * common/base/log.c common/base/clock.c common/base/str.c common/base/mem.c common/base/buf.c
  * libs: libpq jansson libcrypto
  */
@@ -223,6 +224,8 @@ record(unsigned i)
 	str_format(cdr.from, sizeof(cdr.from), "%u", 1001 + i);
 	str_copy(cdr.from_name, sizeof(cdr.from_name), "A \"quoted\\\" n\xc3\xa4me \xff\x01\n.");
 	str_copy(cdr.to, sizeof(cdr.to), "1002");
+	str_copy(cdr.answered_by, sizeof(cdr.answered_by), "*1002");
+	str_copy(cdr.transferred_to, sizeof(cdr.transferred_to), "1003");
 	str_copy(cdr.hangup_cause, sizeof(cdr.hangup_cause), "normal clearing");
 	str_copy(cdr.user_agent, sizeof(cdr.user_agent), "phone/1.0");
 	str_copy(cdr.sip_call_id, sizeof(cdr.sip_call_id), "abc@host");
@@ -255,9 +258,10 @@ records_arrive(void **unused)
 	                        "SELECT from_extension, to_extension, disposition, duration, "
 	                        "billsec, hangup_cause, user_agent, recording_file, "
 	                        "caller_codec, caller_packets_in, caller_lost_in, "
-	                        "caller_jitter_ms::float, callee_codec, hangup_by, from_name FROM "
-	                        "report.cdr"),
-	    "1001|1002|answered|12|11|normal clearing|phone/1.0||PCMU|500|3|1.5||caller|A "
+	                        "caller_jitter_ms::float, callee_codec, hangup_by, answered_by, "
+	                        "transferred_by, transferred_to, from_name FROM report.cdr"),
+	    "1001|1002|answered|12|11|normal "
+	    "clearing|phone/1.0||PCMU|500|3|1.5||caller|*1002||1003|A "
 	    "\"quoted\\\" n\xc3\xa4me ?\x01\n.");
 	assert_string_equal(pg_value(&pg,
 	                        "SELECT extract(epoch FROM start_time), extract(epoch FROM "
@@ -746,7 +750,9 @@ remove_pg(void **unused)
 	return 0;
 }
 
-/* What users set: the table follows, and fills a new machine; of two copies the later one counts. */
+/*
+ * What users set: the table follows, and fills a new machine; of two copies the later one counts.
+ */
 static void
 user_states(void **unused)
 {

@@ -260,7 +260,9 @@ keep_output(struct run *run)
 			    cdr->to);
 			if (item->kind == OUT_CDR_FINAL) {
 				buf_fmt(&text,
-				    " disposition=%s status=%u by=%s bill_ms=%llu cause=%s "
+				    " disposition=%s status=%u by=%s bill_ms=%llu "
+				    "answered_by=%s transferred_by=%s transferred_to=%s "
+				    "cause=%s "
 				    "caller_codec=%s"
 				    " callee_codec=%s",
 				    cdr_disposition_name(cdr->disposition), cdr->status,
@@ -268,6 +270,7 @@ keep_output(struct run *run)
 				    (unsigned long long)(cdr->answer_ms != 0
 				            ? cdr->end_ms - cdr->answer_ms
 				            : 0),
+				    cdr->answered_by, cdr->transferred_by, cdr->transferred_to,
 				    cdr->hangup_cause, cdr->caller.codec, cdr->callee.codec);
 				run->finals[run->nfinals++ % 64] = cdr->call;
 				for (char *p = strstr(text.data, "cause="); *p != '\0'; p++)
