@@ -161,7 +161,7 @@ asked_user(char *out, size_t size, const url_t *url)
 
 	if (url->url_user == NULL || !str_copy(text, sizeof(text), url->url_user))
 		return false;
-	url_unescape(text, text);
+	stack_unescape(text);
 	return str_copy(out, size, text);
 }
 

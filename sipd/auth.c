@@ -119,8 +119,8 @@ same_user(const char *a, const char *b)
 
 	if (!str_copy(x, sizeof(x), a) || !str_copy(y, sizeof(y), b))
 		return false;
-	url_unescape(x, x);
-	url_unescape(y, y);
+	stack_unescape(x);
+	stack_unescape(y);
 	return strcmp(x, y) == 0;
 }
 

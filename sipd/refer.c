@@ -119,7 +119,7 @@ understand(struct msg_leg_refer *m, const sip_t *sip)
 	if (to->r_url->url_user != NULL) {
 		if (!str_copy(text, sizeof(text), to->r_url->url_user))
 			return 400;
-		url_unescape(text, text);
+		stack_unescape(text);
 		if (to->r_url->url_type == url_tel)
 			text[strcspn(text, ";")] = '\0';
 		if (!str_copy(m->to_user, sizeof(m->to_user), text))

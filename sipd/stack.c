@@ -86,6 +86,28 @@ stack_done(void)
 	sipd.agent = NULL;
 }
 
+void
+stack_unescape(char *s)
+{
+	uint8_t c;
+	char *to = s;
+	char hex[3];
+
+	for (; *s != '\0'; s++) {
+		if (*s == '%' && s[1] != '\0' && s[2] != '\0') {
+			memcpy(hex, s + 1, 2);
+			hex[2] = '\0';
+			if (str_unhex(&c, 1, hex) == 0 && c >= ' ' && c != 0x7f) {
+				*to++ = (char)c;
+				s += 2;
+				continue;
+			}
+		}
+		*to++ = *s;
+	}
+	*to = '\0';
+}
+
 const char *
 stack_phrase(const char *phrase)
 {

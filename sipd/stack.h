@@ -20,6 +20,12 @@
 void stack_init(void);
 void stack_done(void);
 
+/*
+ * Undoes the percent escapes of a user part, but not those of control characters: an escaped NUL
+ * would end the name before its end (RFC 4475 section 3.1.1.4).
+ */
+void stack_unescape(char *s);
+
 /* What Server and User-Agent say from now on. */
 void stack_names(const char *server_name);
 

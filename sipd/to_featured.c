@@ -13,6 +13,7 @@
 #include "sipd/invite.h"
 #include "sipd/nat.h"
 #include "sipd/refer.h"
+#include "sipd/stack.h"
 
 static const struct ipc_view nothing = { (const uint8_t *)"", 0 };
 
@@ -30,8 +31,9 @@ user_of(char *dst, size_t size, const url_t *url)
 
 	dst[0] = '\0';
 	if (url->url_user != NULL && str_copy(text, sizeof(text), url->url_user)) {
-		url_unescape(text, text);
-		str_copy(dst, size, text);
+		stack_unescape(text);
+		if (!str_copy(dst, size, text))
+			dst[0] = '\0';	/* its beginning would be somebody else */
 	}
 }
 
