@@ -191,11 +191,21 @@ from_sipd_mailbox(struct featured *f)
 	mailbox_watch(f->mailbox, on_mailbox, f);
 }
 
+static uint16_t
+leg_ends(void *arg, uint64_t leg, char *who, char *other)
+{
+	return core_leg_ends(((const struct featured *)arg)->core, leg, who, other);
+}
+
 struct watch_env
 from_sipd_watch_env(struct featured *f)
 {
-	return (struct watch_env){
-		.mailbox = mailbox_of,
-		.auth = f->auth, .bindings = f->bindings, .users = f->users, .texts = f->texts, .send = send_to_sipd, .arg = f
-	};
+	return (struct watch_env){ .mailbox = mailbox_of,
+		.leg_ends = leg_ends,
+		.auth = f->auth,
+		.bindings = f->bindings,
+		.users = f->users,
+		.texts = f->texts,
+		.send = send_to_sipd,
+		.arg = f };
 }

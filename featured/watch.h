@@ -2,8 +2,8 @@
 /*
  * What is watched by subscriptions, and what it looks like: topics (one event package of one user),
  * and the answers to SUBSCRIBE and PUBLISH. sipd has the subscriptions and says which topics there
- * are; here a topic is made into a document once for each change, at the end of the turn. Nothing of
- * this is stored: after a restart sipd names the topics again (common/ipc/schema/watch.def).
+ * are; here a topic is made into a document once for each change, at the end of the turn. Nothing
+ * of this is stored: after a restart sipd names the topics again (common/ipc/schema/watch.def).
  */
 #ifndef WARDEN_FEATURED_WATCH_H
 #define WARDEN_FEATURED_WATCH_H
@@ -30,6 +30,8 @@ struct watch_env {
 	void (*send)(void *arg, uint16_t type, const void *body);
 	/* False: the user has no mailbox. May be NULL: nobody has one. */
 	bool (*mailbox)(void *arg, const char *user, struct watch_mailbox *out);
+	/* core_leg_ends(). May be NULL: no call is known. */
+	uint16_t (*leg_ends)(void *arg, uint64_t leg, char *who, char *other);
 	struct texts *texts; /* may be NULL: MESSAGE is refused with 405 */
 	void *arg;
 };

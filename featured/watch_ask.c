@@ -30,7 +30,9 @@ refuse(const struct work *k, uint16_t status, const char *reason)
 	ipc_reply_error(k->peer, k->id, status, reason);
 }
 
-/* Who asks, into k->who. False: it has been answered. from: taken for true without authentication. */
+/*
+ * Who asks, into k->who. False: it has been answered. from: taken for true without authentication.
+ */
 static bool
 authenticate(struct work *k, const struct auth_request *req, const char *from)
 {
@@ -187,15 +189,36 @@ publish(struct work *k, const struct msg_publish_request *m)
 		ipc_reply(k->peer, k->id, MSG_publish_accepted, &ok);
 }
 
+/* Inside a call: who knows its dialog's tags was let in when it began. */
+static void
+message_in_call(struct work *k, const struct msg_message_request *m)
+{
+	struct msg_message_request to = *m;
+	char who[65];
+	uint16_t status = k->w->env.leg_ends == NULL
+	    ? 481
+	    : k->w->env.leg_ends(k->w->env.arg, m->leg, who, to.to_user);
+
+	if (status != 0)
+		refuse(k, status, "nobody is meant by it");
+	else
+		texts_take(k->w->env.texts, k->peer, k->id, &to, who, k->now_ms);
+}
+
 static void
 message(struct work *k, const struct msg_message_request *m)
 {
 	const struct auth_request req = AUTH_REQUEST(m);
 
-	if (!authenticate(k, &req, m->from_user))
+	if (m->leg == 0 && k->w->env.texts != NULL &&
+	    texts_repeated(k->w->env.texts, k->peer, k->id, m, m->from_user))
+		return;
+	if (m->leg == 0 && !authenticate(k, &req, m->from_user))
 		return;
 	if (k->w->env.texts == NULL)
 		refuse(k, 405, "no texts here");
+	else if (m->leg != 0)
+		message_in_call(k, m);
 	else
 		texts_take(k->w->env.texts, k->peer, k->id, m, k->who, k->now_ms);
 }
@@ -236,7 +259,10 @@ watch_sipd(struct watch *w, struct ipc_peer *peer, const struct ipc_msg *msg, ui
  * Registrations.
  */
 
-/* Message waiting to each contact that has just come, asked for or not (RFC 3842 as phones know it). */
+/*
+ * Message waiting to each contact that has just come, asked for or not (RFC 3842 as phones know
+ * it).
+ */
 static void
 notice(struct watch *w, const struct binding *b, const char *user, const struct watch_mailbox *box)
 {

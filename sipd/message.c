@@ -9,6 +9,7 @@ struct sending;
 #include "sipd/message.h"
 
 #include <string.h>
+#include <uthash.h>
 
 #include "common/base/clock.h"
 #include "common/base/id.h"
@@ -75,7 +76,8 @@ read_request(struct msg_message_request *r, const sip_t *sip)
 	const sip_payload_t *pl = sip->sip_payload;
 	char name[256];
 
-	if (!asked_users(r->to_user, r->from_user, sip))
+	/* In a dialog the request URI is our own Contact. */
+	if (!asked_users(r->to_user, r->from_user, sip) && r->leg == 0)
 		return 404;
 	if (sip->sip_from->a_display != NULL &&
 	    str_copy(name, sizeof(name), sip->sip_from->a_display)) {
@@ -129,6 +131,28 @@ message_new(msg_t *msg, sip_t *sip)
 		free(a);
 }
 
+int
+message_in_dialog(uint64_t leg, nta_incoming_t *irq, const sip_t *sip)
+{
+	struct msg_message_request r = { .leg = leg };
+	struct asked *a;
+	int status = 503;
+
+	if (sipd.peer != NULL && ipc_peer_minor(sipd.peer) < 2)
+		status = 405;
+	else if (sipd.peer != NULL && !ipc_congested(sipd.peer))
+		status = read_request(&r, sip);
+	if (status == 0 && (a = mem_new(sizeof(*a))) != NULL) {
+		a->irq = irq;
+		sipd.count.texts_in++;
+		if (!asked_send(a, MSG_message_request, &r, on_reply, a))
+			free(a);
+		return 0;
+	}
+	stack_answer(irq, status != 0 ? status : 500, NULL);
+	return 0;
+}
+
 /*
  * Out.
  */
@@ -142,15 +166,31 @@ struct target {
 	const char *method_name, *content_type;
 	const char *event; /* NULL none */
 	uint64_t at_ms;    /* 0: no Date */
+	const char *name;  /* NULL or "": Call-ID, tag and branch at random */
+	uint8_t tries;
 	struct ipc_view body;
 };
 
 struct sending {
+	UT_hash_handle hh; /* in by_name if it has one */
+	char name[65];
 	struct ipc_peer *peer; /* who waits for the answer; NULL nobody */
 	uint32_t id;
 };
 
 static unsigned under_way;
+static struct sending *by_name;
+
+/* Who waits for it hears no more from it; it is not under way. */
+static void
+end_sending(struct sending *s)
+{
+	under_way--;
+	if (s->name[0] != '\0')
+		HASH_DEL(by_name, s);
+	ipc_unref(&s->peer);
+	free(s);
+}
 
 static int
 on_response(struct sending *s, nta_outgoing_t *orq, const sip_t *sip)
@@ -161,16 +201,11 @@ on_response(struct sending *s, nta_outgoing_t *orq, const sip_t *sip)
 	if (status < 200)
 		return 0;
 	nta_outgoing_destroy(orq);
-	under_way--;
-	if (s->peer != NULL) {
-		if (status < 300)
-			ipc_reply(s->peer, s->id, MSG_done, &(struct msg_done){});
-		else
-			ipc_reply_error(s->peer, s->id, (uint16_t)status,
-			    "the phone did not take it");
-		ipc_unref(&s->peer);
-	}
-	free(s);
+	if (s->peer != NULL && status < 300)
+		ipc_reply(s->peer, s->id, MSG_done, &(struct msg_done){});
+	else if (s->peer != NULL)
+		ipc_reply_error(s->peer, s->id, (uint16_t)status, "the phone did not take it");
+	end_sending(s);
 	return 0;
 }
 
@@ -188,11 +223,26 @@ hop_of(const struct target *t, char hop[URI_HOP_LEN], const char **bind)
 	*bind = nat_bind_for(&to);
 }
 
+/* The same for each repeat of a message that has a name. */
+static void
+make_ids(const struct target *t, char call_id[80], char tag[80], char branch[100])
+{
+	if (t->name == NULL || t->name[0] == '\0') {
+		id_text(tag, DIALOG_TAG_LEN);
+		id_text(call_id, 24);
+		branch[0] = '\0';
+		return;
+	}
+	str_format(call_id, 80, "%s", t->name);
+	str_format(tag, 80, "%s", t->name);
+	str_format(branch, 100, "z9hG4bK-%s-%u", t->name, t->tries);
+}
+
 static bool
 send_target(const struct target *t, struct sending *s)
 {
-	char hop[URI_HOP_LEN], contact[URI_HOP_LEN + 2], from[400], tag[DIALOG_TAG_LEN + 1];
-	char call_id[40];
+	char hop[URI_HOP_LEN], contact[URI_HOP_LEN + 2], from[400], tag[80];
+	char call_id[80], branch[100];
 	const char *bind;
 	sip_payload_t payload[1];
 	sip_date_t date[1];
@@ -201,8 +251,7 @@ send_target(const struct target *t, struct sending *s)
 
 	hop_of(t, hop, &bind);
 	nat_contact(contact, bind, t->transport);
-	id_text(tag, DIALOG_TAG_LEN);
-	id_text(call_id, 24);
+	make_ids(t, call_id, tag, branch);
 	str_format(from, sizeof(from), "%s;tag=%s", t->from, tag);
 	sip_payload_init(payload);
 	payload->pl_data = (char *)(uintptr_t)t->body.p;
@@ -210,12 +259,13 @@ send_target(const struct target *t, struct sending *s)
 	sip_date_init(date);
 	date->d_time = (sip_time_t)(t->at_ms / 1000 + NTP_EPOCH);
 	leg = nta_leg_tcreate(sipd.agent, NULL, NULL, SIPTAG_CALL_ID_STR(call_id),
-	    SIPTAG_FROM_STR(from), SIPTAG_TO_STR(t->to), TAG_END());
+	    SIPTAG_FROM_STR(from), SIPTAG_TO_STR(t->to), SIPTAG_CSEQ_STR("100 MESSAGE"), TAG_END());
 	if (leg != NULL)
 		orq = nta_outgoing_tcreate(leg, on_response, s,
 		    hop[0] != '\0' ? URL_STRING_MAKE(hop) : NULL, t->method, t->method_name,
 		    URL_STRING_MAKE(t->request_uri), TAG_IF(bind != NULL, TPTAG_IDENT(bind)),
 		    TAG_IF(t->path[0] != '\0', SIPTAG_ROUTE_STR(t->path)),
+		    TAG_IF(branch[0] != '\0', NTATAG_BRANCH_KEY(branch)),
 		    SIPTAG_USER_AGENT(sipd.user_agent),
 		    TAG_IF(t->event != NULL, SIPTAG_CONTACT_STR(contact)),
 		    TAG_IF(t->event != NULL, SIPTAG_EVENT_STR(t->event)),
@@ -285,10 +335,20 @@ message_send(struct ipc_peer *peer, uint32_t id, const struct msg_message_send *
 		.method_name = "MESSAGE",
 		.content_type = m->content_type,
 		.at_ms = m->at_ms,
+		.name = m->name,
+		.tries = m->tries,
 		.body = m->body,
 	};
 	struct sending *s;
 
+	HASH_FIND_STR(by_name, m->name, s);
+	if (m->name[0] != '\0' && s != NULL) {
+		/* featured was away and asks again: the one under way answers that. */
+		ipc_unref(&s->peer);
+		s->peer = ipc_ref(peer);
+		s->id = id;
+		return;
+	}
 	if (under_way >= SENDING_MAX || (s = mem_new(sizeof(*s))) == NULL) {
 		ipc_reply_error(peer, id, 503, "too many at once");
 		return;
@@ -297,14 +357,15 @@ message_send(struct ipc_peer *peer, uint32_t id, const struct msg_message_send *
 	address(to, sizeof(to), "", m->to_user, m->domain);
 	s->peer = ipc_ref(peer);
 	s->id = id;
+	str_copy(s->name, sizeof(s->name), m->name);
+	if (s->name[0] != '\0')
+		HASH_ADD_STR(by_name, name, s);
 	under_way++;
 	sipd.count.texts_out++;
 	if (target_ok(m->request_uri, m->path) && send_target(&t, s))
 		return;
-	under_way--;
 	ipc_reply_error(peer, id, 503, "it cannot be sent");
-	ipc_unref(&s->peer);
-	free(s);
+	end_sending(s);
 }
 
 /* The host by which the phone knows us is not known here: the domain of its address of record. */

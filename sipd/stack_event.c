@@ -153,7 +153,9 @@ bye_in(struct leg *leg, nta_incoming_t *irq, const sip_t *sip)
 		leg->irq = NULL;
 	}
 	leg->bye_wanted = false;
-	/* On record before the far end hears that it is over: or it would be up again after a kill. */
+	/*
+	 * On record before the far end hears that it is over: or it would be up again after a kill.
+	 */
 	leg_over(leg, 200, LEG_END_REMOTE, q850, text, "");
 	stack_answer(irq, SIP_200_OK);
 	return 0;
@@ -175,7 +177,9 @@ info_in(struct leg *leg, nta_incoming_t *irq, const sip_t *sip)
 	}
 	if (pl != NULL && pl->pl_data != NULL)
 		body = (struct ipc_view){ (const uint8_t *)pl->pl_data, pl->pl_len };
-	/* RFC 6086 section 4.2.2: we take no package; what phones send without naming one goes on. */
+	/*
+	 * RFC 6086 section 4.2.2: we take no package; what phones send without naming one goes on.
+	 */
 	if (stack_header(sip, "Info-Package") != NULL) {
 		nta_incoming_treply(irq, 469, "Bad Info Package", SIPTAG_HEADER_STR("Recv-Info:"),
 		    SIPTAG_SERVER(sipd.server), TAG_END());
@@ -214,6 +218,10 @@ in_dialog(struct leg *leg, nta_incoming_t *irq, const sip_t *sip)
 		stack_answer(irq, SIP_481_NO_TRANSACTION);
 		return 0;
 	case sip_method_message:
+		if (leg->phase == PHASE_UP)
+			return message_in_dialog(leg->id, irq, sip);
+		stack_answer(irq, SIP_480_TEMPORARILY_UNAVAILABLE);
+		return 0;
 	case sip_method_subscribe:
 	case sip_method_notify:
 	case sip_method_publish:

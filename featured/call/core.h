@@ -75,7 +75,9 @@ struct core_env {
 	/* Contacts of user (at most max) into out; returns how many. 0: not registered. */
 	size_t (*contacts)(void *arg, const char *user, struct core_contact *out, size_t max);
 	enum core_auth (*auth)(void *arg, const struct msg_leg_offered *, struct core_auth_reply *);
-	/* The call's parties from now on; n 0: none (any more). At the end of a turn. May be NULL. */
+	/*
+	 * The call's parties from now on; n 0: none (any more). At the end of a turn. May be NULL.
+	 */
 	void (*parties)(void *arg, const uint8_t call[UUID_LEN], const struct core_party *parties,
 	    size_t n);
 	void *arg;
@@ -174,6 +176,11 @@ bool core_trace(const struct core *core, const uint8_t uuid[UUID_LEN],
 bool core_reachable(struct core *core, const char *from, const char *to);
 /* The number of live calls in which user is one of the parties. */
 size_t core_user_calls(const struct core *core, const char *user);
+/*
+ * The user of that leg and whom it is connected with, 65 octets each. Returns 0, 403 (a caller who
+ * shows nobody its number), 480 (connected with nobody) or 481.
+ */
+uint16_t core_leg_ends(const struct core *core, uint64_t leg, char *who, char *other);
 
 /* Tells the parties of all calls by env.parties: after a start. */
 void core_parties(struct core *core);

@@ -73,7 +73,8 @@ parties_of(const struct core *core, const struct call *call, struct core_party *
 		out[n] = (struct core_party){ .leg = leg->r.id,
 			.state = state,
 			.initiator = leg->r.incoming,
-			.held = leg->r.direction == MEDIA_SENDONLY || leg->r.direction == MEDIA_INACTIVE };
+			.held = leg->r.direction == MEDIA_SENDONLY ||
+			    leg->r.direction == MEDIA_INACTIVE };
 		str_copy(out[n].user, sizeof(out[n].user), leg->r.user);
 		remote(core, call, leg, &out[n]);
 		n++;
@@ -118,7 +119,8 @@ parties_look(struct core *core, struct call *call, bool again)
 
 	if (core->env.parties == NULL)
 		return;
-	memset(parties, 0, sizeof(parties)); /* also between the fields: they are compared as bytes */
+	/* also between the fields: they are compared as bytes */
+	memset(parties, 0, sizeof(parties));
 	n = call->r.ending ? 0 : parties_of(core, call, parties, CORE_PARTIES_MAX);
 	if (!call->r.ending)
 		n += parked(core, call, &parties[n]);
@@ -136,4 +138,20 @@ core_parties(struct core *core)
 
 	HASH_ITER(hh, core->calls, call, next)
 	parties_look(core, call, true);
+}
+
+uint16_t
+core_leg_ends(const struct core *core, uint64_t id, char *who, char *other)
+{
+	const struct leg *leg = leg_find(core, id), *peer;
+
+	if (leg == NULL || !leg_is_up(leg))
+		return 481;
+	if (leg->call->r.withheld && leg->r.id == leg->call->r.caller)
+		return 403;
+	if (leg->r.peer == 0 || (peer = leg_find(core, leg->r.peer)) == NULL || !leg_is_up(peer))
+		return 480;
+	str_copy(who, 65, leg->r.user);
+	str_copy(other, 65, peer->r.user);
+	return 0;
 }

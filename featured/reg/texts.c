@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: ISC */
-/* Text messages; see texts.h. Called by watch_ask.c (who has asked who the sender is) and watch.c. */
+/*
+ * Text messages; see texts.h. Called by watch_ask.c (who has asked who the sender is) and watch.c.
+ */
 #include "featured/reg/texts.h"
 
 #include <errno.h>
@@ -31,7 +33,7 @@ struct text {
 	bool taken;       /* one of them has it */
 	struct ipc_peer *peer; /* who waits for 202 */
 	uint32_t request;
-	uint64_t fingerprint;
+	uint8_t tries; /* how often a phone has refused it */
 };
 
 /* A user's texts. */
@@ -56,6 +58,16 @@ struct texts {
 };
 
 static void pump(struct texts *t, struct reader *r);
+
+#define HASH_START 14695981039346656037ULL
+
+static uint64_t
+hash_more(uint64_t h, const char *text)
+{
+	for (const char *p = text; *p != '\0'; p++)
+		h = (h ^ (unsigned char)*p) * 1099511628211ULL;
+	return (h ^ 0xff) * 1099511628211ULL;
+}
 
 static struct reader *
 reader_of(struct texts *t, const char *user)
@@ -149,6 +161,9 @@ on_answer(void *arg, const struct ipc_msg *reply)
 	else if (reply->type == MSG_error)
 		log_limited(&t->log, LL_INFO, "text not delivered", kv_s("to", x->parts.to),
 		    kv_u("status", e->status));
+	/* These say that the phone was not heard: it may have it all the same. */
+	if (reply->type == MSG_error && e->status != 408 && e->status != 503 && e->status != 504)
+		x->tries++;
 	if (r == NULL) {
 		if (x->asked == 0 && x->stored)
 			text_free(x);
@@ -183,6 +198,9 @@ send_to(struct text *x, const struct binding *b)
 	str_copy(m.domain, sizeof(m.domain), t->settings->server.domain);
 	str_copy(m.content_type, sizeof(m.content_type), x->parts.type);
 	m.body = (struct ipc_view){ (const uint8_t *)x->parts.body, x->parts.body_len };
+	str_format(m.name, sizeof(m.name), "%s-%016llx", x->file,
+	    (unsigned long long)hash_more(hash_more(HASH_START, b->uri), m.route));
+	m.tries = x->tries;
 	if (ipc_request(sipd, MSG_message_send, &m, DEADLINE_MS, on_answer, x) < 0)
 		return false;
 	x->asked++;
@@ -234,7 +252,8 @@ texts_tick(struct texts *t, uint64_t now_ms)
 		if (x->stored && x->asked == 0 && x->parts.at_ms + keep_ms < now_ms) {
 			log_info("text forgotten: nobody came for it", kv_s("to", r->user),
 			    kv_s("from", x->parts.from));
-			drop(x); /* and with it r, if it was the last; the next one at the next tick */
+			/* and with it r, if it was the last; the next one at the next tick */
+			drop(x);
 		} else if (r->again_ms != 0 && r->again_ms <= now_ms) {
 			pump(t, r);
 		}
@@ -248,14 +267,8 @@ texts_tick(struct texts *t, uint64_t now_ms)
 static uint64_t
 fingerprint(const struct msg_message_request *m, const char *who)
 {
-	uint64_t h = 14695981039346656037ULL;
-	const char *const parts[] = { who, m->to_user, m->sip_call_id };
+	uint64_t h = hash_more(hash_more(hash_more(HASH_START, who), m->to_user), m->sip_call_id);
 
-	for (size_t i = 0; i < 3; i++) {
-		for (const char *p = parts[i]; *p != '\0'; p++)
-			h = (h ^ (unsigned char)*p) * 1099511628211ULL;
-		h = (h ^ 0xff) * 1099511628211ULL;
-	}
 	return (h ^ m->cseq) * 1099511628211ULL | 1;
 }
 
@@ -266,6 +279,19 @@ was_taken(const struct texts *t, uint64_t print)
 		if (t->recent[i] == print)
 			return true;
 	return false;
+}
+
+/* The text of the same request, if it is still here. */
+static struct text *
+kept_before(const struct reader *r, uint64_t print)
+{
+	struct text *x;
+
+	if (r != NULL)
+		STAILQ_FOREACH(x, &r->texts, next)
+			if (x->parts.print == print)
+				return x;
+	return NULL;
 }
 
 static void
@@ -282,7 +308,7 @@ on_stored(void *arg, int err)
 			drop(x);
 		return;
 	}
-	t->recent[t->recent_at++ % RECENT] = x->fingerprint;
+	t->recent[t->recent_at++ % RECENT] = x->parts.print;
 	ipc_reply(x->peer, x->request, MSG_message_accepted,
 	    &(struct msg_message_accepted){ .status = 202 });
 	ipc_unref(&x->peer);
@@ -290,8 +316,7 @@ on_stored(void *arg, int err)
 }
 
 static void
-store(struct texts *t, struct ipc_peer *peer, uint32_t id, const struct text_parts *parts,
-    uint64_t print)
+store(struct texts *t, struct ipc_peer *peer, uint32_t id, const struct text_parts *parts)
 {
 	struct buf bytes = BUF_INIT(FILE_MAX);
 	struct uuid uuid = uuid_v7(parts->at_ms);
@@ -303,7 +328,6 @@ store(struct texts *t, struct ipc_peer *peer, uint32_t id, const struct text_par
 		uuid_print(&uuid, x->file);
 		x->peer = ipc_ref(peer);
 		x->request = id;
-		x->fingerprint = print;
 		r = keep_write(t->env.keep, x->file, bytes.data, bytes.len, on_stored, x);
 	}
 	buf_free(&bytes);
@@ -316,6 +340,30 @@ store(struct texts *t, struct ipc_peer *peer, uint32_t id, const struct text_par
 	}
 }
 
+bool
+texts_repeated(struct texts *t, struct ipc_peer *peer, uint32_t id,
+    const struct msg_message_request *m, const char *who)
+{
+	uint64_t print = fingerprint(m, who);
+	struct reader *r;
+	struct text *same;
+
+	HASH_FIND_STR(t->readers, m->to_user, r);
+	same = kept_before(r, print);
+	if (same == NULL && !was_taken(t, print))
+		return false;
+	if (same != NULL && !same->stored) {
+		/* The disk is still at it. */
+		ipc_unref(&same->peer);
+		same->peer = ipc_ref(peer);
+		same->request = id;
+	} else {
+		ipc_reply(peer, id, MSG_message_accepted,
+		    &(struct msg_message_accepted){ .status = 202 });
+	}
+	return true;
+}
+
 void
 texts_take(struct texts *t, struct ipc_peer *peer, uint32_t id,
     const struct msg_message_request *m, const char *who, uint64_t now_ms)
@@ -324,36 +372,32 @@ texts_take(struct texts *t, struct ipc_peer *peer, uint32_t id,
 	struct text_parts parts = { .at_ms = now_ms,
 		.body = (const char *)m->body.p,
 		.body_len = m->body.len };
-	uint64_t print = fingerprint(m, who);
 	const struct binding *one[1];
 	struct reader *r;
 	size_t max = (size_t)t->settings->messages.max_per_extension;
 
 	t->now_ms = now_ms;
+	parts.print = fingerprint(m, who);
 	if (settings_extension(t->settings, m->to_user) == NULL) {
 		ipc_reply_error(peer, id, 404, "no such extension");
 		return;
 	}
-	if (was_taken(t, print)) {
-		ipc_reply(peer, id, MSG_message_accepted,
-		    &(struct msg_message_accepted){ .status = 202 });
+	if (texts_repeated(t, peer, id, m, who))
 		return;
-	}
+	HASH_FIND_STR(t->readers, m->to_user, r);
 	if (bindings_lookup(t->env.bindings, m->to_user, now_ms, one, 1) > 0)
 		max += IN_FLIGHT;
-	HASH_FIND_STR(t->readers, m->to_user, r);
 	if ((r != NULL ? r->n : 0) >= max || t->n >= TEXTS_MAX) {
-		ipc_reply_error(peer, id, 480, "nobody is there, and there is no room for more texts");
+		ipc_reply_error(peer, id, 480,
+		    "nobody is there, and there is no room for more texts");
 		return;
 	}
 	str_copy(parts.from, sizeof(parts.from), who);
 	str_copy(parts.from_name, sizeof(parts.from_name),
-	    m->from_name[0] != '\0' ? m->from_name
-	        : from != NULL      ? from->name
-	                            : "");
+	    from != NULL ? from->name : m->from_name); /* nobody takes a colleague's name */
 	str_copy(parts.to, sizeof(parts.to), m->to_user);
 	str_copy(parts.type, sizeof(parts.type), m->content_type);
-	store(t, peer, id, &parts, print);
+	store(t, peer, id, &parts);
 }
 
 /*

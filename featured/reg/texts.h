@@ -2,8 +2,8 @@
 /*
  * Text messages between extensions (RFC 3428). Each is on disk before its sender is told 202, and
  * stays there until a phone of the other user has taken it: at once when one is registered, else
- * when one registers. One at a time for each user, in order. A kill at the wrong moment sends one
- * twice, never none.
+ * when one registers. One at a time for each user, in order. What was sent at the moment of a kill
+ * is sent again, with the same Call-ID, CSeq and branch, so that the phone takes it for the same.
  *
  * Main thread only; the disk's work is keep.c's.
  */
@@ -34,6 +34,14 @@ void texts_settings(struct texts *t, const struct settings *settings);
 void texts_take(struct texts *t, struct ipc_peer *peer, uint32_t id,
     const struct msg_message_request *m, const char *who, uint64_t now_ms);
 
+/*
+ * Is it a repeat of what was taken (from a sipd that lost its transaction)? Then the request is
+ * answered, and needs no proof of who sent it, which it could not give: its nonce's count has been
+ * used.
+ */
+bool texts_repeated(struct texts *t, struct ipc_peer *peer, uint32_t id,
+    const struct msg_message_request *m, const char *who);
+
 /* A phone of the user has registered: send what is kept. */
 void texts_registered(struct texts *t, const char *user);
 /* Once a second: tries again, and forgets what is too old. */
@@ -45,6 +53,8 @@ size_t texts_kept(const struct texts *t);
 struct text_parts {
 	char from[65], from_name[129], to[65], type[129];
 	uint64_t at_ms;
+	/* of the request that brought it, 0 unknown: a repeat of that is not kept again */
+	uint64_t print;
 	const char *body;
 	size_t body_len;
 };

@@ -24,7 +24,8 @@ text_print(const struct text_parts *parts, struct buf *out)
 	line(out, parts->from_name);
 	line(out, parts->to);
 	line(out, parts->type);
-	buf_fmt(out, "%llu\n", (unsigned long long)parts->at_ms);
+	buf_fmt(out, "%llu %016llx\n", (unsigned long long)parts->at_ms,
+	    (unsigned long long)parts->print);
 	buf_add(out, parts->body, parts->body_len);
 }
 
@@ -48,7 +49,8 @@ bool
 text_read(struct text_parts *parts, const char *p, size_t len)
 {
 	const char *end = p + len;
-	char at[24];
+	char at[48], *print;
+	uint8_t b[8];
 	int64_t ms;
 
 	memset(parts, 0, sizeof(*parts));
@@ -58,8 +60,17 @@ text_read(struct text_parts *parts, const char *p, size_t len)
 	if (!next(&p, end, parts->from, sizeof(parts->from)) ||
 	    !next(&p, end, parts->from_name, sizeof(parts->from_name)) ||
 	    !next(&p, end, parts->to, sizeof(parts->to)) ||
-	    !next(&p, end, parts->type, sizeof(parts->type)) || !next(&p, end, at, sizeof(at)) ||
-	    str_to_i64(at, 0, INT64_MAX, &ms) != 0)
+	    !next(&p, end, parts->type, sizeof(parts->type)) || !next(&p, end, at, sizeof(at)))
+		return false;
+	/* Older files have no print. */
+	if ((print = strchr(at, ' ')) != NULL) {
+		*print++ = '\0';
+		if (str_unhex(b, sizeof(b), print) != 0)
+			return false;
+		for (size_t i = 0; i < sizeof(b); i++)
+			parts->print = parts->print << 8 | b[i];
+	}
+	if (str_to_i64(at, 0, INT64_MAX, &ms) != 0)
 		return false;
 	parts->at_ms = (uint64_t)ms;
 	parts->body = p;

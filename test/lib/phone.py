@@ -34,6 +34,7 @@ class Phone(sip_lib.Phone):
         self.sent_200 = {}      # call-id: [text, due, interval, until]
         self.answers = {}       # (branch, method): text of our answer, for retransmitted requests
         self.seen = []          # every message, in order
+        self.mute = set()       # methods that the test answers
         self.nonces = {}        # realm: challenge and use count
         engine.add(self.sock, self._read, self._tick)
 
@@ -124,7 +125,7 @@ class Phone(sip_lib.Phone):
                 leg.end("cancelled")
         elif leg and m.method in ("INVITE", "UPDATE"):
             leg.reinvited(m)
-        elif m.method in ANSWERED_BY_ITSELF:
+        elif m.method in ANSWERED_BY_ITSELF and m.method not in self.mute:
             if m.tag("to") and not leg and m.method != "NOTIFY":
                 self.answer(m, 481)
             else:
