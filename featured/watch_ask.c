@@ -288,17 +288,26 @@ watch_notice(struct watch *w, const char *user, uint64_t since_ms, uint64_t now_
 {
 	const struct binding *found[16];
 	struct watch_mailbox box;
+	bool empty;
 	size_t n;
 
 	if (w->env.mailbox == NULL || !w->env.mailbox(w->env.arg, user, &box))
 		return;
+	empty = box.fresh == 0 && box.old == 0;
 	n = bindings_lookup(w->env.bindings, user, now_ms, found, 16);
+	for (size_t i = 0; i < n && since_ms == 0; i++)
+		bindings_set_told_empty(found[i], false);
 	if (n == 1 && watch_is_watched(w, WATCH_SUMMARY, user))
 		return;
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
 		if ((w->settings->voicemail.notify_refresh ? found[i]->updated_ms
-		                                           : found[i]->anew_ms) >= since_ms)
-			notice(w, found[i], user, &box);
+		                                           : found[i]->anew_ms) < since_ms)
+			continue;
+		if (empty && bindings_told_empty(found[i]))
+			continue;
+		bindings_set_told_empty(found[i], empty && since_ms > 0);
+		notice(w, found[i], user, &box);
+	}
 }
 
 void

@@ -47,7 +47,8 @@ bool watch_exists(const struct watch *w, enum watch_event event, const char *use
 void watch_topic(struct watch *w, const struct msg_sync_topic *m, uint64_t now_ms);
 bool watch_is_watched(const struct watch *w, enum watch_event event, const char *user);
 /*
- * Message waiting, not asked for, to the user's phones that have registered since (Unix ms; 0: all).
+ * Message waiting, not asked for, to the user's phones that have registered since (Unix ms; 0: all, as something has
+ * changed). An empty mailbox is told when it becomes that and when a phone registers, but not at each refresh after.
  * One that has asked for it is told by its subscription: a user's only phone is not told twice.
  */
 void watch_notice(struct watch *w, const char *user, uint64_t since_ms, uint64_t now_ms);

@@ -31,7 +31,7 @@ asked_may(msg_t *msg, const sip_t *sip, const char *also)
 		return false;
 	}
 	if (gate == GATE_CHALLENGE) {
-		gate_challenge(msg, sip);
+		gate_challenge(msg);
 		return false;
 	}
 	if (sipd.peer == NULL && nat_transport(sip->sip_via) == SIP_TRANSPORT_UDP &&

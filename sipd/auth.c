@@ -38,26 +38,31 @@ take(char *dst, size_t size, const char *value)
 	return true;
 }
 
+static const struct field {
+	const char *name;
+	size_t len, off, size;
+} fields[] = {
+#define FIELD(name_, f) { name_, sizeof(name_) - 1, offsetof(struct auth_fields, f), sizeof(((struct auth_fields *)0)->f) }
+	FIELD("username=", auth_user), FIELD("realm=", auth_realm), FIELD("nonce=", auth_nonce), FIELD("uri=", auth_uri),
+	FIELD("response=", auth_response), FIELD("algorithm=", auth_algorithm), FIELD("qop=", auth_qop),
+	FIELD("cnonce=", auth_cnonce), FIELD("nc=", auth_nc),
+#undef FIELD
+};
+
+/* One parameter of the header; any other than the above is passed over. */
+static bool
+fill_one(struct auth_fields *a, const char *param)
+{
+	for (const struct field *f = fields; f < fields + sizeof(fields) / sizeof(fields[0]); f++)
+		if ((param[0] | 0x20) == f->name[0] && strncasecmp(param, f->name, f->len) == 0)
+			return take((char *)a + f->off, f->size, param + f->len);
+	return true;
+}
+
 static bool
 fill(struct auth_fields *a, const sip_t *sip)
 {
 	const msg_auth_t *au = sip->sip_authorization;
-	const struct {
-		const char *name;
-		char *dst;
-		size_t size;
-	} fields[] = {
-		{ "username=", a->auth_user, sizeof(a->auth_user) },
-		{ "realm=", a->auth_realm, sizeof(a->auth_realm) },
-		{ "nonce=", a->auth_nonce, sizeof(a->auth_nonce) },
-		{ "uri=", a->auth_uri, sizeof(a->auth_uri) },
-		{ "response=", a->auth_response, sizeof(a->auth_response) },
-		{ "algorithm=", a->auth_algorithm, sizeof(a->auth_algorithm) },
-		{ "qop=", a->auth_qop, sizeof(a->auth_qop) },
-		{ "cnonce=", a->auth_cnonce, sizeof(a->auth_cnonce) },
-		{ "nc=", a->auth_nc, sizeof(a->auth_nc) },
-	};
-	size_t len;
 
 	memset(a, 0, sizeof(*a));
 	if (au == NULL)
@@ -69,12 +74,8 @@ fill(struct auth_fields *a, const sip_t *sip)
 	a->auth_present = 1;
 	str_copy(a->auth_method, sizeof(a->auth_method), sip->sip_request->rq_method_name);
 	for (const msg_param_t *p = au->au_params; p != NULL && *p != NULL; p++)
-		for (unsigned i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
-			len = strlen(fields[i].name);
-			if (strncasecmp(*p, fields[i].name, len) == 0 &&
-			    !take(fields[i].dst, fields[i].size, *p + len))
-				return false;
-		}
+		if (!fill_one(a, *p))
+			return false;
 	return true;
 }
 

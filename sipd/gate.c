@@ -30,6 +30,13 @@ struct ban {
 	uint64_t until_ms; /* Unix */
 };
 
+/* Where a request came from. */
+struct from {
+	union addr addr;
+	uint8_t ip[16], key[16];
+	char shown[ADDR_STR_LEN + 1];
+};
+
 static struct {
 	bool required; /* featured has said so */
 	struct msg_auth_policy policy;
@@ -40,14 +47,11 @@ static struct {
 		uint64_t owes_us;
 	} sources[SETS][WAYS];
 	uint64_t seed[2];
+	/* Of the request that gate_look() let be challenged last: gate_challenge() is about that one. */
+	struct from stranger;
+	bool stale;
 } gate;
 
-/* Where a request came from. */
-struct from {
-	union addr addr;
-	uint8_t ip[16], key[16];
-	char shown[ADDR_STR_LEN + 1];
-};
 
 static bool
 from_of(struct from *f, const sip_t *sip)
@@ -210,26 +214,22 @@ gate_look(msg_t *msg, const sip_t *sip)
 			stack_refuse(msg, SIP_503_SERVICE_UNAVAILABLE, RETRY_AFTER_S);
 		return GATE_TAKEN;
 	}
-	if (!banned(&f))
+	if (!banned(&f)) {
+		gate.stranger = f;
+		gate.stale = claim == CLAIM_STALE;
 		return GATE_CHALLENGE;
+	}
 	sipd.count.banned++;
 	stack_refuse(msg, SIP_403_FORBIDDEN, 0);
 	return GATE_TAKEN;
 }
 
 void
-gate_challenge(msg_t *msg, const sip_t *sip)
+gate_challenge(msg_t *msg)
 {
 	char nonce[NONCE_TEXT_LEN + 1];
-	struct from f;
 
-	if (!from_of(&f, sip)) {
-		nta_msg_discard(sipd.agent, msg);
-		return;
-	}
 	sipd.count.challenged++;
-	nonce_text_make(gate.policy.key, f.shown, clock_real_ms(), nonce);
-	auth_challenge_msg(msg, NULL,
-	    &(struct auth_challenge){
-	        gate.policy.realm, nonce, claim_of(sip, &f) == CLAIM_STALE });
+	nonce_text_make(gate.policy.key, gate.stranger.shown, clock_real_ms(), nonce);
+	auth_challenge_msg(msg, NULL, &(struct auth_challenge){ gate.policy.realm, nonce, gate.stale });
 }

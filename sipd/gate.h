@@ -17,8 +17,8 @@ enum gate {
 };
 
 enum gate gate_look(msg_t *msg, const sip_t *sip);
-/* Answers 401 and takes msg. */
-void gate_challenge(msg_t *msg, const sip_t *sip);
+/* Answers msg 401 and takes it; for the request that gate_look() has just said GATE_CHALLENGE of. */
+void gate_challenge(msg_t *msg);
 
 /* From featured. */
 void gate_policy(const struct msg_auth_policy *m);

@@ -136,7 +136,7 @@ invite_in_new(msg_t *msg, sip_t *sip)
 		return;
 	if (gate == GATE_CHALLENGE) {
 		sipd.count.responses[4]++;
-		gate_challenge(msg, sip);
+		gate_challenge(msg);
 		return;
 	}
 	if ((leg = leg_new(id_u64(), true)) == NULL) {

@@ -395,6 +395,18 @@ bindings_remove(struct bindings *b, struct binding *one, const char *why)
 	free(e);
 }
 
+bool
+bindings_told_empty(const struct binding *one)
+{
+	return ((const struct entry *)one)->told_empty;
+}
+
+void
+bindings_set_told_empty(const struct binding *one, bool told)
+{
+	((struct entry *)(uintptr_t)one)->told_empty = told;
+}
+
 uint64_t
 bindings_expire(struct bindings *b, uint64_t now_ms)
 {

@@ -12,6 +12,7 @@
 
 #include <systemd/sd-event.h>
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -83,6 +84,12 @@ struct binding *bindings_next(struct binding *one);
 struct binding *bindings_add(struct bindings *b, const struct binding *want);
 void bindings_changed(struct bindings *b, struct binding *one);	/* after its fields were written */
 void bindings_remove(struct bindings *b, struct binding *one, const char *why);
+/*
+ * Whether this phone was told when it registered that no message waits, and none has come since. In memory alone: a
+ * phone that is told once more is none the worse. A new Call-ID (the phone has started again) makes it false.
+ */
+bool bindings_told_empty(const struct binding *one);
+void bindings_set_told_empty(const struct binding *one, bool told);
 /* Drops what has expired; returns when the next one does (Unix ms), UINT64_MAX none. */
 uint64_t bindings_expire(struct bindings *b, uint64_t now_ms);
 

@@ -13,6 +13,7 @@ struct entry {
 	struct aor	*aor;
 	uint32_t	 slot;		/* in the checkpoint */
 	uint32_t	 heap_at;
+	bool		 told_empty;
 	/* For the database: to be written. */
 	bool		 dirty;
 	struct entry	*dirty_next, **dirty_prev;

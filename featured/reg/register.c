@@ -226,8 +226,10 @@ apply(const struct work *w, const struct msg_reg_contact *c)
 		return true;
 	}
 	if (one != NULL) {
-		if (!str_eq(one->sip_call_id, w->m->sip_call_id))
+		if (!str_eq(one->sip_call_id, w->m->sip_call_id)) {
 			one->anew_ms = w->now_ms;
+			bindings_set_told_empty(one, false);
+		}
 		fill(w, c, one);
 		bindings_changed(w->r->bindings, one);
 		return true;

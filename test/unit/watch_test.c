@@ -361,13 +361,16 @@ call_is(uint8_t id, uint8_t state)
 static void
 registers(const char *user)
 {
-	struct binding b = { .source = "192.0.2.1:5060", .transport = SIP_TRANSPORT_UDP };
+	struct binding b = { .source = "192.0.2.1:5060", .transport = SIP_TRANSPORT_UDP }, *one;
 
 	str_format(b.aor, sizeof(b.aor), "%s@warden", user);
 	str_format(b.uri, sizeof(b.uri), "sip:%s@192.0.2.1", user);
-	b.updated_ms = b.anew_ms = now;
 	b.expires_ms = now + 86400000;
-	assert_non_null(bindings_add(bindings, &b));
+	if ((one = bindings_first(bindings, b.aor)) == NULL)
+		one = bindings_add(bindings, &b);
+	assert_non_null(one);
+	one->updated_ms = one->anew_ms = now;
+	bindings_changed(bindings, one);
 	watch_registered(watch, user, true, now);
 	watch_flush(watch, now);
 }
@@ -547,8 +550,16 @@ waiting_messages_are_told(void **state)
 	(void)state;
 	registers("1001");
 	hears("notice request_uri=sip:1001@192.0.2.1 route=192.0.2.1:5060");
+	registers("1001");
+	hears("");	/* a refresh, and it knows */
 	registers("1002");
 	hears("");	/* no mailbox */
+	watch_mailbox_changed(watch, "1001", now);
+	hears("Messages-Waiting: no");
+	registers("1001");
+	hears("Messages-Waiting: no"); /* it may not have heard of the change */
+	registers("1001");
+	hears("");
 	box = (struct watch_mailbox){ .fresh = 1 };
 	watch_mailbox_changed(watch, "1001", now);
 	hears("Messages-Waiting: yes");
