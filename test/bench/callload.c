@@ -38,7 +38,8 @@ usage(void)
 	      "  -p PASSWORD    of all of them; %s in it is the number\n"
 	      "  -P FILE        lines \"NUMBER PASSWORD ...\" in place of -e and -p\n"
 	      "  -R RATE        registrations per second (100); 0: no registering\n"
-	      "  -c RATE        calls per second (0: none)\n"
+	      "  -F ROUNDS      after that all refresh their registrations so many times (0), at the same rate\n"
+	    "  -c RATE        calls per second (0: none)\n"
 	      "  -n CALLS       in all, or -t SECONDS to go on for so long\n"
 	      "  -m MAX         calls at once; no more are begun while so many are there\n"
 	      "  -H MS          from answer to BYE (0)\n"
@@ -231,20 +232,22 @@ print_hist(const char *name, const struct load_hist *h)
 }
 
 static void
-phase_register(struct load *l, int ep)
+phase_register(struct load *l, int ep, const char *name, size_t rounds)
 {
 	uint64_t begin = load_now_us(), end;
-	size_t next = 0;
+	size_t next = 0, total = rounds * l->nexts;
 
+	l->reg_done = 0;
+	l->reg_time = (struct load_hist){ 0 };
 	load_procs_mark(&l->procs);
-	while (!stopped && l->reg_done + l->reg_failed < l->nexts) {
-		while (next < l->nexts &&
+	while (!stopped && l->reg_done + l->reg_failed < total) {
+		while (next < total &&
 		    (double)(load_now_us() - begin) / 1e6 * l->reg_rate >= (double)next)
-			reg_start(&l->exts[next++]);
+			reg_start(&l->exts[next++ % l->nexts]);
 		turn(l, ep);
 	}
 	end = load_now_us();
-	printf("phase=register registered=%lu failed=%lu retransmissions=%lu seconds=%.2f",
+	printf("phase=%s registered=%lu failed=%lu retransmissions=%lu seconds=%.2f", name,
 	    l->reg_done, l->reg_failed, l->retransmissions, (double)(end - begin) / 1e6);
 	print_hist("register", &l->reg_time);
 	load_procs_print_cpu(&l->procs, stdout, (double)l->reg_done, "");
@@ -436,14 +439,16 @@ main(int argc, char **argv)
 	           *env = NULL;
 	bool wait = false, bad;
 	double seconds = 0;
+	size_t rounds = 0;
 	int c, ep, own_port = 0;
 
-	while ((c = getopt(argc, argv, "e:p:P:R:c:n:t:m:H:A:rbBl:u:E:wv")) != -1) {
+	while ((c = getopt(argc, argv, "e:p:P:R:F:c:n:t:m:H:A:rbBl:u:E:wv")) != -1) {
 		switch (c) {
 		case 'e': range = optarg; break;
 		case 'p': password = optarg; break;
 		case 'P': file = optarg; break;
 		case 'R': l.reg_rate = atof(optarg); break;
+		case 'F': rounds = strtoull(optarg, NULL, 10); break;
 		case 'c': l.call_rate = atof(optarg); break;
 		case 'n': l.calls_max = strtoull(optarg, NULL, 10); break;
 		case 't': seconds = atof(optarg); break;
@@ -474,7 +479,9 @@ main(int argc, char **argv)
 		load_procs_read(&l.procs, env);
 	ep = open_all(&l, own_ip, (uint16_t)own_port);
 	if (l.reg_rate > 0)
-		phase_register(&l, ep);
+		phase_register(&l, ep, "register", 1);
+	if (l.reg_rate > 0 && rounds > 0 && l.reg_failed == 0)
+		phase_register(&l, ep, "refresh", rounds);
 	bad = l.reg_failed != 0;
 	while (wait && !stopped)
 		turn(&l, ep);

@@ -37,7 +37,9 @@ send_register(struct ext *e, const char *credentials)
 void
 reg_start(struct ext *e)
 {
-	snprintf(e->call_id, sizeof(e->call_id), "r%x-%s.load", e->load->run, e->number);
+	/* One and the same for all of a phone's registrations (RFC 3261 section 10.2). */
+	if (e->call_id[0] == '\0')
+		snprintf(e->call_id, sizeof(e->call_id), "r%x-%s.load", e->load->run, e->number);
 	e->started_us = load_now_us();
 	e->challenged = 0;
 	send_register(e, "");
