@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The checks of featured.yml that span keys, feature codes, and look-ups. Called by main.c at start
- * and on reload, and by whoever looks up an extension. The table of keys is settings_keys.c.
+ * The checks of featured.yml that span keys, and look-ups. Called by main.c at start and on reload,
+ * and by whoever looks up an extension. The table of keys is settings_keys.c, feature codes are
+ * settings_codes.c.
  */
 #include "featured/settings.h"
 
@@ -13,86 +14,6 @@
 #include "common/base/net.h"
 #include "common/base/str.h"
 #include "featured/settings_index.h"
-
-struct feature_code {
-	const char	*key;
-	const char	*code;
-	bool		 takes_number;
-};
-
-static const struct feature_code feature_codes[] = {
-	{ "echo", "*43", false },
-	{ "voicemail", "*97", false },
-	{ "pickup", "**", true },
-	{ "pickup_group", "*8", false },
-	{ "park", "700", false },
-	{ "call_return", "*69", false },
-	{ "agent_login", "*45", true },
-	{ "agent_logout", "*46", true },
-	{ "agent_pause", "*47", false },
-	{ "announcement", "*77", false },
-	{ "announcement_play", "*74", true },
-	{ "dnd_on", "*78", false },
-	{ "dnd_off", "*79", false },
-	{ "forward_all", "*72", true },
-	{ "forward_all_off", "*73", false },
-	{ "forward_busy", "*90", true },
-	{ "forward_busy_off", "*91", false },
-	{ "forward_noanswer", "*92", true },
-	{ "forward_noanswer_off", "*93", false },
-	{ "forward_unregistered", "*94", true },
-	{ "forward_unregistered_off", "*95", false },
-	{ "intercom", "*80", true },
-	{ "status", "*28", true },
-	{ "redial", "*66", false },
-	{ "speed_dial", "*0", true },
-	{ "speed_dial_set", "*75", true },
-	{ "blacklist_add", "*30", true },
-	{ "blacklist_remove", "*31", true },
-	{ "blacklist_last", "*32", false },
-	{ "reject_anonymous_on", "*76", false },
-	{ "reject_anonymous_off", "*86", false },
-	{ "call_waiting_on", "*70", false },
-	{ "call_waiting_off", "*71", false },
-	/* pressed in a call */
-	{ "transfer_blind", "##", false },
-	{ "transfer_attended", "*2", false },
-	{ "three_way", "*3", false },
-	{ "record", "*1", false },
-	{ "record_pause", "*4", false },
-};
-#define FEATURES (sizeof(feature_codes) / sizeof(feature_codes[0]))
-#define IN_CALL	 5	/* so many at the end */
-#define DIALLED	 (FEATURES - IN_CALL)
-
-const char *
-settings_feature_code(const struct settings *s, const char *key)
-{
-	for (size_t i = 0; i < s->feature_codes.n; i++) {
-		if (str_eq(s->feature_codes.v[i].key, key))
-			return s->feature_codes.v[i].value;
-	}
-	for (size_t i = 0; i < FEATURES; i++) {
-		if (str_eq(feature_codes[i].key, key))
-			return feature_codes[i].code;
-	}
-	return NULL;
-}
-
-const char *
-settings_feature_key(size_t i, bool *takes_number)
-{
-	if (i >= DIALLED)
-		return NULL;
-	*takes_number = feature_codes[i].takes_number;
-	return feature_codes[i].key;
-}
-
-const char *
-settings_incall_key(size_t i)
-{
-	return i < IN_CALL ? feature_codes[DIALLED + i].key : NULL;
-}
 
 /* ---- checks ---- */
 
@@ -180,7 +101,8 @@ check_codecs(struct conf *conf, const char *list, size_t item, const char *key,
 			    "\"%s\" is none of the codecs PCMU, PCMA, G722, opus", names->v[i]);
 		for (size_t j = 0; j < i; j++)
 			if (str_ieq(names->v[i], names->v[j]))
-				return conf_error(conf, item_path(path, sizeof(path), list, item, key),
+				return conf_error(conf,
+				    item_path(path, sizeof(path), list, item, key),
 				    "\"%s\" is given twice", names->v[i]);
 	}
 	return true;
@@ -303,8 +225,9 @@ static bool
 check_number(struct conf *conf, const struct settings *s, const char *list, size_t i,
     const char *number)
 {
-	const struct queue_setting *q = s->queues.v;
 	char path[64];
+	const char *key;
+	bool takes_number;
 	int64_t slot;
 
 	item_path(path, sizeof(path), list, i, "number");
@@ -312,16 +235,45 @@ check_number(struct conf *conf, const struct settings *s, const char *list, size
 		return conf_error(conf, path, "a group's number is made of digits");
 	if (settings_extension(s, number) != NULL)
 		return conf_error(conf, path, "number \"%s\" is an extension's already", number);
-	for (size_t k = 0; k < s->queues.n; k++)
-		if (str_eq(q[k].number, number))
-			return conf_error(conf, path, "number \"%s\" is a queue's already", number);
+	if (settings_is_queue(s, number))
+		return conf_error(conf, path, "number \"%s\" is a queue's already", number);
 	if (number[0] != '0' &&
 	    str_to_i64(number, s->parking.range_start, s->parking.range_end, &slot) == 0)
 		return conf_error(conf, path, "number \"%s\" is a parking slot's already", number);
-	for (size_t k = 0; k < DIALLED; k++)
-		if (str_eq(settings_feature_code(s, feature_codes[k].key), number))
-			return conf_error(conf, path, "number \"%s\" is the feature code of %s already",
-			    number, feature_codes[k].key);
+	for (size_t k = 0; (key = settings_feature_key(k, &takes_number)) != NULL; k++)
+		if (str_eq(settings_feature_code(s, key), number))
+			return conf_error(conf, path,
+			    "number \"%s\" is the feature code of %s already", number, key);
+	return true;
+}
+
+/* Where a call goes that nobody of a group answers: to somebody, and never back to the group. */
+static bool
+check_overflow(struct conf *conf, const struct settings *s, size_t i)
+{
+	const struct ring_group *g = s->ring_groups.v, *at = &g[i];
+	const char *to = at->overflow;
+	char path[64];
+
+	item_path(path, sizeof(path), "ring_groups", i, "overflow");
+	if (to[0] == '\0' || settings_extension(s, to) != NULL || settings_is_queue(s, to) ||
+	    settings_paging_group(s, to) != NULL || settings_announcement(s, to) != NULL ||
+	    (to[0] == '*' && settings_extension(s, to + 1) != NULL))
+		return true;
+	if (settings_ring_group(s, to) == NULL)
+		return conf_error(conf, path,
+		    to[0] == '+' || only(to, DIGITS)
+		        ? "there is no extension or group \"%.60s\" (numbers outside cannot be "
+		          "called from here)"
+		        : "there is no extension, group or mailbox \"%.60s\"",
+		    to);
+	for (size_t n = 0; n <= s->ring_groups.n && at != NULL; n++) {
+		at = settings_ring_group(s, at->overflow);
+		if (at == &g[i])
+			return conf_error(conf, path,
+			    n == 0 ? "group %s overflows to itself"
+			           : "the overflow of group %s leads back to it", at->number);
+	}
 	return true;
 }
 
@@ -356,6 +308,8 @@ check_groups(struct conf *conf, const struct settings *s)
 	}
 	ok = ok && check_twice(conf, "paging_groups", "number", v, m);
 	free(v);
+	for (size_t i = 0; ok && i < n; i++)
+		ok = check_overflow(conf, s, i);
 	for (size_t i = 0; ok && i < s->extensions.n; i++)
 		ok = check_members(conf, s,
 		    item_path(path, sizeof(path), "extensions", i, "find_me"),
@@ -381,10 +335,11 @@ check_announcements(struct conf *conf, const struct settings *s)
 			ok = conf_error(conf, path, "number \"%s\" is a group's already",
 			    a[i].number);
 		if (ok && strlen(a[i].number) > ANNOUNCEMENT_LEN)
-			ok = conf_error(conf, path, "an announcement's number has at most %d digits",
-			    ANNOUNCEMENT_LEN);
+			ok = conf_error(conf, path,
+			    "an announcement's number has at most %d digits", ANNOUNCEMENT_LEN);
 		if (ok && str_eq(a[i].then, a[i].number))
-			ok = conf_error(conf, item_path(path, sizeof(path), "announcements", i, "then"),
+			ok = conf_error(conf,
+			    item_path(path, sizeof(path), "announcements", i, "then"),
 			    "the call would go in a circle");
 		ok = ok && (a[i].recorded_by.n == 0 ||
 		    check_members(conf, s,
@@ -428,56 +383,6 @@ check_trunks(struct conf *conf, const struct settings *s)
 			    "prepend is made of digits, *, # and +");
 	}
 	return ok;
-}
-
-/* Two that are dialled are the same; of two that are pressed in a call one hides the other. */
-static bool
-codes_clash(const struct settings *s, size_t i, size_t k)
-{
-	const char *a = settings_feature_code(s, feature_codes[i].key),
-	           *b = settings_feature_code(s, feature_codes[k].key);
-	size_t na = strlen(a), nb = strlen(b);
-
-	if ((i < DIALLED) != (k < DIALLED))
-		return false;
-	return i < DIALLED ? str_eq(a, b) : strncmp(a, b, na < nb ? na : nb) == 0;
-}
-
-static bool
-check_feature_codes(struct conf *conf, const struct settings *s)
-{
-	char path[96];
-
-	for (size_t i = 0; i < s->feature_codes.n; i++) {
-		const struct conf_pair *p = &s->feature_codes.v[i];
-		bool known = false;
-
-		for (size_t k = 0; k < FEATURES; k++)
-			known = known || str_eq(feature_codes[k].key, p->key);
-		str_format(path, sizeof(path), "feature_codes.%s", p->key);
-		if (!known)
-			return conf_error(conf, path, "unknown feature \"%.40s\"", p->key);
-		if (p->value[0] == '\0' || strlen(p->value) > 16 || !only(p->value, DIALABLE))
-			return conf_error(conf, path, "a feature code has 1 to 16 digits, * and #");
-	}
-	for (size_t i = 0; i < FEATURES; i++) {
-		for (size_t k = 0; k < i; k++) {
-			const char *a = feature_codes[i].key, *b = feature_codes[k].key;
-			bool set = false;
-
-			if (!codes_clash(s, i, k))
-				continue;
-			/* The line is that of the one that is set; the other may be a default. */
-			for (size_t j = 0; j < s->feature_codes.n; j++)
-				set = set || str_eq(s->feature_codes.v[j].key, a);
-			str_format(path, sizeof(path), "feature_codes.%s", set ? a : b);
-			return conf_error(conf, path,
-			    i < DIALLED ? "%s and %s have the same code %s"
-			                : "%s and %s begin alike: %s", a, b,
-			    settings_feature_code(s, a));
-		}
-	}
-	return true;
 }
 
 static bool
@@ -603,7 +508,7 @@ settings_check(struct conf *conf, void *settings)
 	    check_lists(conf, s) && check_ranges(conf, s) && check_extensions(conf, s) &&
 	    check_queues(conf, s) && check_resource_lists(conf, s) && check_groups(conf, s) &&
 	    check_announcements(conf, s) && check_trunks(conf, s) &&
-	    check_feature_codes(conf, s);
+	    settings_check_codes(conf, s);
 }
 
 /* ---- look-ups ---- */
@@ -648,6 +553,17 @@ settings_ring_group(const struct settings *s, const char *number)
 		if (str_eq(g[i].number, number))
 			return &g[i];
 	return NULL;
+}
+
+bool
+settings_is_queue(const struct settings *s, const char *number)
+{
+	const struct queue_setting *q = s->queues.v;
+
+	for (size_t i = 0; i < s->queues.n; i++)
+		if (str_eq(q[i].number, number))
+			return true;
+	return false;
 }
 
 const struct paging_group *

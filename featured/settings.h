@@ -49,7 +49,7 @@ struct extension {
 	struct conf_strs codecs;	/* that may be used, best first; none: all */
 	int	dtmf;			/* enum media_dtmf_way */
 	int	auto_record;				/* enum auto_record */
-	char	music_on_hold[33];			/* class that its callers hear; "" the default */
+	char	music_on_hold[33];	/* class that its callers hear; "" the default */
 	char	language[3];		/* of what is spoken to it; "": server.language */
 	/*
 	 * Not in the file; made by settings_prepare(). Lower-case hex of H(number:realm:password),
@@ -92,7 +92,8 @@ struct paging_group {
 
 /* An item of the list announcements. */
 struct announcement {
-	char	number[EXT_NUMBER_LEN + 1];	/* dialled to hear it; keyed after *77 to record it */
+	/* dialled to hear it; keyed after *77 to record it */
+	char	number[EXT_NUMBER_LEN + 1];
 	char	name[EXT_NAME_LEN + 1];
 	char	then[EXT_NUMBER_LEN + 1];	/* where the call goes on; "" it ends */
 	struct conf_strs recorded_by;		/* extensions; none: everyone */
@@ -161,7 +162,7 @@ struct settings {
 		char	queue_pattern[PATTERN_LEN + 1];
 		struct conf_strs emergency;			/* numbers, default 112 and 911 */
 		int64_t	ring_time_s;				/* how long a callee rings */
-		int64_t	digit_timeout_s;			/* the next digit of a number keyed in a call */
+		int64_t	digit_timeout_s;	/* the next digit of a number keyed in a call */
 		/* callers whom nobody takes; one that ends in * is a prefix */
 		struct conf_strs blacklist;
 		int	identity_headers;			/* enum identity_headers */
@@ -244,6 +245,8 @@ extern const struct conf_key settings_keys[];
 
 /* For struct conf's check: what spans several keys. */
 bool settings_check(struct conf *conf, void *settings);
+/* Of that, feature_codes. */
+bool settings_check_codes(struct conf *conf, const struct settings *s);
 
 /*
  * Completes freshly loaded settings: passwords and PINs that the file leaves empty come from
@@ -263,12 +266,15 @@ void settings_release(struct settings *s);
  */
 const struct extension *settings_extension(const struct settings *s, const char *number);
 /* NULL: there is none. */
+bool settings_is_queue(const struct settings *s, const char *number);
 const struct ring_group *settings_ring_group(const struct settings *s, const char *number);
 const struct paging_group *settings_paging_group(const struct settings *s, const char *number);
 const struct announcement *settings_announcement(const struct settings *s, const char *number);
 /* May the extension record that announcement? */
 bool settings_may_announce(const struct settings *s, const char *number, const char *extension);
-/* An item of find_me: number gets its number (65 bytes), seconds how long it rings (0: not said). */
+/*
+ * An item of find_me: number gets its number (65 bytes), seconds how long it rings (0: not said).
+ */
 bool settings_find_me(const char *text, char *number, int64_t *seconds);
 /* i < extensions.n */
 const struct extension *settings_extension_at(const struct settings *s, size_t i);

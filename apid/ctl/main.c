@@ -366,9 +366,14 @@ parse(struct ctl *ctl, int argc, char **argv)
 		while (k < sizeof(options) / sizeof(options[0]) &&
 		    !str_eq(options[k].name, argv[i]))
 			k++;
-		if (k == sizeof(options) / sizeof(options[0]) ||
-		    (options[k].value != NULL && i + 1 == argc))
+		if (k == sizeof(options) / sizeof(options[0])) {
+			fprintf(stderr, "wardenctl: there is no option \"%s\"\n", argv[i]);
 			return -1;
+		}
+		if (options[k].value != NULL && i + 1 == argc) {
+			fprintf(stderr, "wardenctl: %s needs a value\n", argv[i]);
+			return -1;
+		}
 		if (options[k].flag != NULL)
 			*options[k].flag = true;
 		else
@@ -387,6 +392,8 @@ main(int argc, char **argv)
 	int n;
 
 	n = parse(&ctl, argc, argv);
+	if (n < 0)
+		return usage(stderr);
 	if (ctl.help) {
 		usage(stdout);
 		return 0;
@@ -395,14 +402,18 @@ main(int argc, char **argv)
 		printf("wardenctl %s\n", WARDEN_VERSION);
 		return 0;
 	}
-	if (n < 1)
+	if (n == 0) {
+		fprintf(stderr, "wardenctl: a command is needed\n");
 		return usage(stderr);
+	}
 	while (c < end && !str_eq(c->name, argv[0]))
 		c++;
 	if (c == end)
 		fprintf(stderr, "wardenctl: there is no command \"%s\"\n", argv[0]);
 	else if (c->needs_operand && n == 1)
 		fprintf(stderr, "wardenctl: %s needs %s\n", c->name, c->operand);
+	else if (n > 1 + (c->operand != NULL))
+		fprintf(stderr, "wardenctl: \"%s\" is too much\n", argv[n - 1]);
 	if (c == end || n > 1 + (c->operand != NULL) || (c->needs_operand && n != 2))
 		return usage(stderr);
 	curl_global_init(CURL_GLOBAL_DEFAULT);

@@ -118,17 +118,6 @@ pattern_of(const struct route_ask *ask)
 	return NULL;
 }
 
-static bool
-is_queue(const struct settings *s, const char *to)
-{
-	const struct queue_setting *q = s->queues.v;
-
-	for (size_t i = 0; i < s->queues.n; i++)
-		if (strcmp(q[i].number, to) == 0)
-			return true;
-	return false;
-}
-
 /* Can only be a number outside: digits, with + before or not. */
 static bool
 looks_external(const char *to)
@@ -349,7 +338,7 @@ dialplan_route(const struct route_ask *ask, struct plan *plan, char *called, cha
 		str_format(why, why_size, "announcement %s", ask->to);
 		if (!caller_refused(ask, plan, why, why_size))
 			route_announcement(ask->to, announcement, plan);
-	} else if (is_queue(s, ask->to)) {
+	} else if (settings_is_queue(s, ask->to)) {
 		not_built(plan, ask, "call_queues", why, why_size);
 	} else if (!ask->forwarded && (feature = feature_of(s, ask->to, &rest)) != NULL) {
 		if (called != NULL)

@@ -3,10 +3,11 @@
  * Digest authentication: RFC 7616's and RFC 2617's examples, nonces (age, source, replay, the
  * window), wrong credentials and bans, phones that count wrongly or not at all.
  *
- * links: featured/reg/auth.c featured/reg/nonce.c common/auth/nonce_text.c common/base/net.c featured/reg/digest.c featured/settings.c
- * featured/settings_keys.c common/base/addr.c common/base/id.c common/base/log.c
- * common/base/clock.c common/base/str.c common/base/mem.c common/base/buf.c common/conf/conf.c
- * common/conf/bind.c common/conf/node.c common/conf/value.c common/conf/print.c
+ * links: featured/reg/auth.c featured/reg/nonce.c common/auth/nonce_text.c common/base/net.c
+ * featured/reg/digest.c featured/settings.c featured/settings_keys.c featured/settings_codes.c
+ * common/base/addr.c common/base/id.c common/base/log.c common/base/clock.c common/base/str.c
+ * common/base/mem.c common/base/buf.c common/conf/conf.c common/conf/bind.c common/conf/node.c
+ * common/conf/value.c common/conf/print.c
  * libs: libcrypto
  */
 #include <setjmp.h>

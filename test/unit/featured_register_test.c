@@ -5,11 +5,12 @@
  * one test.
  *
  * links: featured/reg/register.c featured/reg/bindings.c featured/reg/bindings_db.c
- * featured/reg/auth.c featured/reg/nonce.c common/auth/nonce_text.c common/base/net.c featured/reg/digest.c featured/settings.c
- * featured/settings_keys.c featured/db/text.c common/base/addr.c common/base/id.c common/base/log.c
- * common/base/clock.c common/base/str.c common/base/mem.c common/base/buf.c common/base/ckpt.c
- * common/base/ckpt_file.c common/conf/conf.c common/conf/bind.c common/conf/node.c
- * common/conf/value.c common/conf/print.c common/ipc/msg.c common/ipc/wire.c
+ * featured/reg/auth.c featured/reg/nonce.c common/auth/nonce_text.c common/base/net.c
+ * featured/reg/digest.c featured/settings.c featured/settings_keys.c featured/settings_codes.c
+ * featured/db/text.c common/base/addr.c common/base/id.c common/base/log.c common/base/clock.c
+ * common/base/str.c common/base/mem.c common/base/buf.c common/base/ckpt.c common/base/ckpt_file.c
+ * common/conf/conf.c common/conf/bind.c common/conf/node.c common/conf/value.c common/conf/print.c
+ * common/ipc/msg.c common/ipc/wire.c
  * libs: libcrypto
  */
 #include <setjmp.h>
@@ -453,7 +454,9 @@ outlive_us(void **state)
 	assert_int_equal(bindings_count(bindings), 0);
 }
 
-/* make check OOM=1: each allocation fails in turn; the phone gets 503 and nothing is left behind. */
+/*
+ * make check OOM=1: each allocation fails in turn; the phone gets 503 and nothing is left behind.
+ */
 static void
 one_registration(void *arg)
 {

@@ -3,10 +3,11 @@
  * featured.yml: the shipped file, every check that spans keys with its FILE:LINE, feature codes,
  * and the credentials that are made for whom the file gives none.
  *
- * links: featured/settings.c featured/settings_keys.c featured/reg/credentials.c
- * featured/reg/digest.c featured/db/atomic.c common/base/addr.c common/base/net.c common/base/id.c common/base/log.c
- * common/base/clock.c common/base/str.c common/base/mem.c common/base/buf.c common/conf/conf.c
- * common/conf/bind.c common/conf/node.c common/conf/value.c common/conf/print.c
+ * links: featured/settings.c featured/settings_keys.c featured/settings_codes.c
+ * featured/reg/credentials.c featured/reg/digest.c featured/db/atomic.c common/base/addr.c
+ * common/base/net.c common/base/id.c common/base/log.c common/base/clock.c common/base/str.c
+ * common/base/mem.c common/base/buf.c common/conf/conf.c common/conf/bind.c common/conf/node.c
+ * common/conf/value.c common/conf/print.c
  * libs: libcrypto
  */
 #include <setjmp.h>
@@ -128,19 +129,40 @@ mistakes(void **state)
 		{ "extensions:\n  - number: \"1\"\nring_groups:\n  - number: \"75\"\n    members: "
 		  "[\"1\"]\n",
 		    4, "a parking slot's already" },
-		{ "extensions:\n  - number: \"1\"\npaging_groups:\n  - number: \"700\"\n    members: "
+		{ "extensions:\n  - number: \"1\"\npaging_groups:\n  - number: \"700\"\n    "
+		  "members: "
 		  "[\"1\"]\n",
 		    4, "the feature code of park already" },
 		{ "extensions:\n  - number: \"1\"\nannouncements:\n  - number: \"1\"\n", 4,
 		    "an extension's already" },
 		{ "announcements:\n  - number: \"123456789\"\n", 2, "at most 8 digits" },
-		{ "announcements:\n  - number: \"1900\"\n  - number: \"1900\"\n", 3, "given twice" },
+		{ "announcements:\n  - number: \"1900\"\n  - number: \"1900\"\n", 3,
+		    "given twice" },
 		{ "announcements:\n  - number: \"1900\"\n    then: \"1900\"\n", 3, "in a circle" },
 		{ "announcements:\n  - number: \"1900\"\n    recorded_by: [\"1\"]\n", 3,
 		    "no extension" },
-		{ "extensions:\n  - number: \"1\"\nring_groups:\n  - number: \"1900\"\n    members: "
+		{ "extensions:\n  - number: \"1\"\nring_groups:\n  - number: \"1900\"\n    "
+		  "members: "
 		  "[\"1\"]\nannouncements:\n  - number: \"1900\"\n",
 		    7, "a group's already" },
+		{ "extensions:\n  - number: \"1\"\nring_groups:\n"
+		  "  - number: \"600\"\n    members: [\"1\"]\n    overflow: \"1\"\n"
+		  "  - number: \"601\"\n    members: [\"1\"]\n    overflow: \"601\"\n",
+		    9, "overflows to itself" },
+		{ "extensions:\n  - number: \"1\"\nring_groups:\n"
+		  "  - number: \"600\"\n    members: [\"1\"]\n    overflow: \"1777\"\n",
+		    6, "no extension or group" },
+		{ "extensions:\n  - number: \"1\"\nring_groups:\n"
+		  "  - number: \"600\"\n    members: [\"1\"]\n    overflow: \"+49301\"\n",
+		    6, "numbers outside" },
+		{ "extensions:\n  - number: \"1\"\nring_groups:\n"
+		  "  - number: \"600\"\n    members: [\"1\"]\n    overflow: \"ann\"\n",
+		    6, "no extension, group or mailbox" },
+		{ "extensions:\n  - number: \"1\"\nring_groups:\n"
+		  "  - number: \"600\"\n    members: [\"1\"]\n    overflow: \"601\"\n"
+		  "  - number: \"601\"\n    members: [\"1\"]\n    overflow: \"602\"\n"
+		  "  - number: \"602\"\n    members: [\"1\"]\n    overflow: \"600\"\n",
+		    6, "leads back to it" },
 		{ "server:\n  realm: 'a\"b'\n", 2, "quotes" },
 		{ "server:\n  domain: \"a b\"\n", 2, "not a domain" },
 		{ "database:\n  host: localhost\n", 2, "Unix socket" },

@@ -6,12 +6,13 @@
  * Usage: scenario_test [FILE...]
  *
  * links: featured/call/ featured/app/ featured/route/ featured/reg/userstate.c
- * featured/reg/mailbox.c featured/reg/mailbox_pins.c
- * featured/reg/mailbox_sync.c featured/reg/digest.c
- * featured/settings.c featured/settings_keys.c common/conf/conf.c
- * common/conf/bind.c common/conf/node.c common/conf/value.c common/conf/print.c common/base/ckpt.c
+ * featured/reg/mailbox.c featured/reg/mailbox_pins.c featured/reg/mailbox_sync.c
+ * featured/reg/digest.c featured/settings.c
+ * featured/settings_keys.c featured/settings_codes.c common/conf/conf.c common/conf/bind.c
+ * common/conf/node.c common/conf/value.c common/conf/print.c common/base/ckpt.c
  * common/base/ckpt_file.c common/base/log.c common/base/mem.c common/base/buf.c common/base/str.c
- * common/base/id.c common/base/clock.c common/base/addr.c common/base/net.c common/ipc/msg.c common/ipc/wire.c
+ * common/base/id.c common/base/clock.c common/base/addr.c common/base/net.c common/ipc/msg.c
+ * common/ipc/wire.c
  * libs: yaml-0.1 libcrypto
  */
 #include <ctype.h>

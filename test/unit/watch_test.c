@@ -8,9 +8,9 @@
  * featured/reg/presence.c featured/reg/docs.c featured/reg/texts.c featured/reg/texts_file.c
  * featured/reg/userstate.c featured/reg/bindings.c featured/reg/bindings_db.c featured/reg/auth.c
  * featured/reg/nonce.c common/auth/nonce_text.c common/base/net.c featured/reg/digest.c
- * featured/settings.c featured/settings_keys.c featured/db/text.c common/base/addr.c
- * common/base/id.c common/base/log.c common/base/clock.c common/base/str.c common/base/mem.c
- * common/base/buf.c common/base/ckpt.c common/base/ckpt_file.c common/conf/conf.c
+ * featured/settings.c featured/settings_keys.c featured/settings_codes.c featured/db/text.c
+ * common/base/addr.c common/base/id.c common/base/log.c common/base/clock.c common/base/str.c
+ * common/base/mem.c common/base/buf.c common/base/ckpt.c common/base/ckpt_file.c common/conf/conf.c
  * common/conf/bind.c common/conf/node.c common/conf/value.c common/conf/print.c common/ipc/msg.c
  * common/ipc/wire.c
  * libs: libcrypto yaml-0.1
@@ -288,7 +288,8 @@ end(void **state)
 
 /* A message as text, by sipd or apid. */
 static void
-says(bool (*to)(struct watch *, struct ipc_peer *, const struct ipc_msg *, uint64_t), const char *text)
+says(bool (*to)(struct watch *, struct ipc_peer *, const struct ipc_msg *, uint64_t),
+    const char *text)
 {
 	static union ipc_any body;
 	struct buf hold = BUF_INIT(20000);
@@ -379,7 +380,8 @@ static void
 a_lamp_is_said_once_for_each_change(void **state)
 {
 	(void)state;
-	sipd_says("sub_request sub=1 event=dialog from_user=1003 to_user=1002 expires_s=4294967295");
+	sipd_says("sub_request sub=1 event=dialog from_user=1003 to_user=1002 "
+	          "expires_s=4294967295");
 	hears("watcher=1003 user=1002 expires_s=1800 min_s=60 max_s=3600");
 	call_is(1, CORE_PARTY_EARLY);
 	hears("");	/* nobody has a topic yet */
@@ -425,9 +427,11 @@ what_cannot_be_watched_is_refused(void **state)
 	hears("user=79");
 	sipd_says("sub_request sub=1 event=dialog from_user=1003 to_user=80 expires_s=600");
 	hears("error 404");
-	sipd_says("sub_request sub=1 event=message-summary from_user=1003 to_user=1001 expires_s=600");
+	sipd_says("sub_request sub=1 event=message-summary from_user=1003 to_user=1001 "
+	          "expires_s=600");
 	hears("error 403");
-	sipd_says("sub_request sub=1 event=message-summary from_user=1003 to_user=1003 expires_s=600");
+	sipd_says("sub_request sub=1 event=message-summary from_user=1003 to_user=1003 "
+	          "expires_s=600");
 	hears("error 404"); /* it has no mailbox */
 	settings.features.presence = false;
 	sipd_says("sub_request sub=1 event=presence from_user=1003 to_user=1002 expires_s=600");
@@ -442,7 +446,8 @@ a_list_names_its_members(void **state)
 	(void)state;
 	sipd_says("sub_request sub=1 event=dialog from_user=1003 to_user=team expires_s=600");
 	hears("error 421");
-	sipd_says("sub_request sub=1 event=dialog from_user=1003 to_user=team expires_s=600 lists=1");
+	sipd_says("sub_request sub=1 event=dialog from_user=1003 to_user=team expires_s=600 "
+	          "lists=1");
 	assert_int_equal(count("sub_member"), 2); /* 1999 is nobody */
 	assert_int_equal(count("sub_accepted watcher=1003"), 1); /* topic 0 */
 	buf_reset(&said);
@@ -521,14 +526,17 @@ a_publication_counts_until_it_ends(void **state)
 	buf_reset(&said);
 	topic("presence", "1002");
 	hears("Available");
-	sipd_says("publish_request event=presence from_user=1002 to_user=1002 expires_s=60 status=3 note=out");
+	sipd_says("publish_request event=presence from_user=1002 to_user=1002 expires_s=60 "
+	          "status=3 note=out");
 	p = strstr(said.data, "etag=");
 	assert_non_null(p);
 	str_ncopy(etag, sizeof(etag), p + 5, strcspn(p + 5, " \n"));
 	hears("<note>out</note>");
-	sipd_says("publish_request event=presence from_user=1002 to_user=1002 etag=nonsense expires_s=60");
+	sipd_says("publish_request event=presence from_user=1002 to_user=1002 etag=nonsense "
+	          "expires_s=60");
 	hears("error 412");
-	sipd_says("publish_request event=presence from_user=1003 to_user=1002 expires_s=60 status=2");
+	sipd_says("publish_request event=presence from_user=1003 to_user=1002 expires_s=60 "
+	          "status=2");
 	hears("error 403");
 	str_format(text, sizeof(text),
 	    "publish_request event=presence from_user=1002 to_user=1002 etag=%s expires_s=0", etag);
@@ -536,7 +544,8 @@ a_publication_counts_until_it_ends(void **state)
 	hears("Available");
 	sipd_says(text);
 	hears("error 412");
-	sipd_says("publish_request event=presence from_user=1002 to_user=1002 expires_s=60 status=2");
+	sipd_says("publish_request event=presence from_user=1002 to_user=1002 expires_s=60 "
+	          "status=2");
 	hears("Busy");
 	now += 61000;
 	watch_tick(watch, now);
@@ -576,17 +585,21 @@ static void
 texts_wait_for_their_reader(void **state)
 {
 	(void)state;
-	sipd_says("message_request from_user=1001 to_user=1002 sip_call_id=a cseq=1 content_type=text/plain body=\"one\"");
+	sipd_says("message_request from_user=1001 to_user=1002 sip_call_id=a cseq=1 "
+	          "content_type=text/plain body=\"one\"");
 	hears("");	/* not before it is on the disk */
 	writing(writing_arg, 0);
 	hears("message_accepted status=202");
-	sipd_says("message_request from_user=1001 to_user=1002 sip_call_id=a cseq=1 content_type=text/plain body=\"one\"");
+	sipd_says("message_request from_user=1001 to_user=1002 sip_call_id=a cseq=1 "
+	          "content_type=text/plain body=\"one\"");
 	hears("message_accepted");
 	assert_int_equal(texts_kept(texts), 1); /* it was the same again */
-	sipd_says("message_request from_user=1001 to_user=1002 sip_call_id=b cseq=1 content_type=text/plain body=\"two\"");
+	sipd_says("message_request from_user=1001 to_user=1002 sip_call_id=b cseq=1 "
+	          "content_type=text/plain body=\"two\"");
 	writing(writing_arg, 0);
 	hears("message_accepted");
-	sipd_says("message_request from_user=1001 to_user=1002 sip_call_id=c cseq=1 content_type=text/plain body=\"three\"");
+	sipd_says("message_request from_user=1001 to_user=1002 sip_call_id=c cseq=1 "
+	          "content_type=text/plain body=\"three\"");
 	hears("error 480");
 	sipd_says("message_request from_user=1001 to_user=1999 sip_call_id=c cseq=1 body=x");
 	hears("error 404");
@@ -618,11 +631,13 @@ static void
 a_full_disk_is_told(void **state)
 {
 	(void)state;
-	sipd_says("message_request from_user=1001 to_user=1002 sip_call_id=a cseq=1 content_type=text/plain body=one");
+	sipd_says("message_request from_user=1001 to_user=1002 sip_call_id=a cseq=1 "
+	          "content_type=text/plain body=one");
 	writing(writing_arg, -ENOSPC);
 	hears("error 503");
 	assert_int_equal(texts_kept(texts), 0);
-	sipd_says("message_request from_user=1001 to_user=1002 sip_call_id=b cseq=1 content_type=text/plain body=old");
+	sipd_says("message_request from_user=1001 to_user=1002 sip_call_id=b cseq=1 "
+	          "content_type=text/plain body=old");
 	writing(writing_arg, 0);
 	now += 8ULL * 86400000;
 	watch_tick(watch, now);
