@@ -28,6 +28,8 @@ app_by_id(uint8_t id)
 		return &app_retrieve;
 	case APP_PICKUP:
 		return &app_pickup;
+	case APP_REPLACE:
+		return &app_replace;
 	case APP_FORWARD:
 		return &app_forward;
 	case APP_SETTING:

@@ -31,7 +31,7 @@ struct app {
 const struct app *app_by_id(uint8_t id); /* enum app_id; NULL: unknown (of a newer daemon) */
 
 extern const struct app app_dial, app_echo, app_announce, app_refuse, app_originate;
-extern const struct app app_bridge, app_consult, app_park, app_retrieve, app_pickup;
+extern const struct app app_bridge, app_consult, app_park, app_retrieve, app_pickup, app_replace;
 extern const struct app app_forward, app_setting, app_find_me, app_group, app_intercom, app_page;
 extern const struct app app_leave, app_mailbox, app_announcement, app_status,
     app_recorded;

@@ -187,6 +187,7 @@ dial_leg_event(struct core *core, struct call *call, struct leg *leg, enum call_
 		answered(core, call, leg, arg);
 		break;
 	case CALL_LEG_UP:
+	case CALL_LEG_MARKED:
 		break;
 	case CALL_LEG_FAILED:
 		/* An answer that mediad cannot work with: nobody would hear anything. */

@@ -43,6 +43,7 @@ originate_leg_event(struct core *core, struct call *call, struct leg *leg,
 		answered(core, call, leg);
 		break;
 	case CALL_LEG_UP:
+	case CALL_LEG_MARKED:
 		break;
 	case CALL_LEG_FAILED:
 		leg_hangup(core, leg, 88);

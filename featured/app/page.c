@@ -92,6 +92,7 @@ page_leg_event(struct core *core, struct call *call, struct leg *leg, enum call_
 	case CALL_LEG_ANSWERED:
 		answered(core, call, leg);
 		return;
+	case CALL_LEG_MARKED:
 	case CALL_LEG_RINGING:
 		return;
 	case CALL_LEG_FAILED:

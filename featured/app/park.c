@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Parking. A call that was transferred here lies in its slot, hears music, and leaves it when
- * somebody dials the slot (app retrieve) or when its time is over; then the plan goes on: its
- * parker is rung. Who dials the number for "the lowest slot" in a call of its own hears it, and
+ * somebody dials the slot (app retrieve, pickup.c) or when its time is over; then the plan goes on:
+ * its parker is rung. Who dials the number for "the lowest slot" in a call of its own hears it, and
  * holds it until the transfer comes (call/transfer.c).
  */
 #include "featured/app/app.h"
@@ -129,50 +129,4 @@ const struct app app_park = {
 	.media_event = park_media_event,
 	.timer = park_timer,
 	.stop = park_stop,
-};
-
-/*
- * Dialling a slot.
- */
-
-static void
-retrieve_start(struct core *core, struct call *call, const struct plan_step *step)
-{
-	struct leg *leg = call_caller(core, call), *parked;
-	struct call *other = NULL;
-	int64_t slot;
-
-	if (str_to_i64(step->target, 1, 99999, &slot) == 0)
-		other = park_in(core, (uint32_t)slot);
-	parked = other != NULL && other != call && other->r.app == APP_PARK &&
-	        other->r.u.park.phase == PARK_PARKED
-	    ? call_caller(core, other)
-	    : NULL;
-	if (leg == NULL || parked == NULL || !leg_is_up(parked)) {
-		call_app_done(core, call, OUTCOME_FAILED, 404, 1);
-		return;
-	}
-	trace_add(core, other, "app", "retrieved", "slot=%u by=%s", other->r.slot, leg->r.user);
-	call_talks_to(core, other, leg->r.user);
-	join_take(core, other, leg, true);
-	join_bridge(core, other, parked, leg);
-	join_over(core, call, other, "retrieved");
-}
-
-static void
-retrieve_leg_event(struct core *core, struct call *call, struct leg *leg,
-    enum call_leg_event event, const struct leg_arg *arg)
-{
-	/* It is over as soon as it starts. */
-	(void)core;
-	(void)call;
-	(void)leg;
-	(void)event;
-	(void)arg;
-}
-
-const struct app app_retrieve = {
-	.name = "retrieve",
-	.start = retrieve_start,
-	.leg_event = retrieve_leg_event,
 };

@@ -18,6 +18,7 @@
 #include "featured/settings.h"
 
 #define FIGURES_MS 2000  /* so long the record waits for the legs' figures */
+#define OVER_KEPT  16    /* ended legs of a call that goes on */
 #define LINGER_MS  70000 /* longer than any SIP transaction of a hang-up */
 
 struct call *
@@ -456,6 +457,29 @@ call_end(struct core *core, struct call *call, uint16_t status, uint8_t q850, en
 	call_dirty(core, call);
 }
 
+/*
+ * What was transferred often has many: the record needs two of them, and sipd has forgotten the
+ * rest.
+ */
+static void
+forget_over(struct core *core, struct call *call)
+{
+	struct leg *leg, *next;
+	size_t over = 0;
+
+	TAILQ_FOREACH(leg, &call->legs, next)
+	over += leg->r.state == LEG_OVER;
+	for (leg = TAILQ_FIRST(&call->legs); leg != NULL && over > OVER_KEPT; leg = next) {
+		next = TAILQ_NEXT(leg, next);
+		if (leg->r.state != LEG_OVER || leg->r.id == call->r.caller ||
+		    leg->r.id == call->r.callee || leg->r.session == SESSION_LIVE ||
+		    leg->r.session == SESSION_CLOSING)
+			continue;
+		leg_free(core, leg);
+		over--;
+	}
+}
+
 bool
 call_settle(struct core *core, struct call *call)
 {
@@ -470,8 +494,10 @@ call_settle(struct core *core, struct call *call)
 		    leg->r.session != SESSION_CLOSING;
 	}
 	if (!call->r.ending) {
-		if (!over || TAILQ_EMPTY(&call->legs))
+		if (!over || TAILQ_EMPTY(&call->legs)) {
+			forget_over(core, call);
 			return false;
+		}
 		call_end(core, call, 500, 41, CDR_SIDE_SYSTEM, "no leg left");
 	}
 	if (call->r.cdr < CALL_CDR_FINAL && (figures || call->r.due[TIMER_FIGURES] == 0)) {

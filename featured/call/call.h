@@ -60,6 +60,7 @@ enum call_leg_event {
 	CALL_LEG_RINGING,  /* status; sdp when it has early media */
 	CALL_LEG_ANSWERED, /* at_ms */
 	CALL_LEG_UP,       /* an incoming leg: our 200 is out */
+	CALL_LEG_MARKED,   /* mediad has taken what came before session_want(WANT_MARK) */
 	CALL_LEG_FAILED,   /* mediad could not: status */
 	CALL_LEG_GONE,     /* status, cause, q850 */
 };

@@ -124,20 +124,17 @@ make_call(struct core *core, const struct msg_leg_offered *m, const char *identi
 	return leg;
 }
 
-/* Its Replaces names a leg of ours. */
+/* Its Replaces names a leg of ours: a plan of that alone. */
 static void
-replace(struct core *core, struct leg *leg, const struct msg_leg_offered *m)
+plan_replace(struct core *core, struct call *call, const struct msg_leg_offered *m)
 {
-	struct leg *replaced = leg_find(core, m->replaces);
-	struct call *call = leg->call;
-	uint16_t status = 481;
+	struct plan_step *step;
+	char target[17];
 
-	if (!leg->r.late)
-		session_offer(core, leg, m->sdp);
-	if (replaced != NULL && replaced->call != call)
-		status = transfer_replace(core, leg, replaced, m->replaces_early != 0);
-	if (status != 0)
-		call_end(core, call, status, 0, CDR_SIDE_SYSTEM, "nothing to replace");
+	str_format(target, sizeof(target), "%016llx", (unsigned long long)m->replaces);
+	step = plan_add(&call->r.plan, APP_REPLACE, target);
+	step->status = m->replaces_early != 0;
+	call_dirty(core, call);
 }
 
 void
@@ -168,11 +165,10 @@ invite_offered(struct core *core, const struct msg_leg_offered *m)
 	}
 	if (m->over)
 		return; /* its leg_gone ends it */
-	if (m->replaces != 0) {
-		replace(core, leg, m);
-		return;
-	}
-	call_route(core, leg->call);
+	if (m->replaces != 0)
+		plan_replace(core, leg->call, m);
+	else
+		call_route(core, leg->call);
 	if (!leg->r.late && leg->call->r.plan.steps[0].app != APP_REFUSE)
 		session_offer(core, leg, m->sdp);
 	call_step(core, leg->call, 0);

@@ -26,7 +26,7 @@ struct leg_arg {
 /* A new leg of the call, in its first state. id 0: made here (outgoing). NULL: no memory or no
  * room. */
 struct leg *leg_new(struct core *core, struct call *call, uint64_t id, bool incoming);
-/* Only from call_free(): nobody may be told any more. */
+/* From call.c alone, at the end of a turn: the leg is over, and nobody may be told any more. */
 void leg_free(struct core *core, struct leg *leg);
 struct leg *leg_find(const struct core *core, uint64_t id);
 

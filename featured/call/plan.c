@@ -32,6 +32,8 @@ app_name(uint8_t app)
 		return "retrieve";
 	case APP_PICKUP:
 		return "pickup";
+	case APP_REPLACE:
+		return "replace";
 	case APP_FORWARD:
 		return "forward";
 	case APP_SETTING:

@@ -29,13 +29,15 @@ enum app_id {
 	APP_PARK = 18,     /* target: a slot, or "" for the lowest free one */
 	APP_RETRIEVE = 19, /* target: a slot */
 	APP_PICKUP = 20,   /* target: an extension, or "" for the caller's group */
+	APP_REPLACE = 21,  /* target: the leg whose place the caller takes, in hex; status 1: only
+	                      while it rings */
 	APP_FORWARD = 32,  /* target: where the call goes on to; status: enum divert_reason */
 	APP_SETTING = 33,  /* target: "KEY" or "KEY=VALUE" of a user's state; set and confirmed */
 	APP_FIND_ME = 34,  /* target: an extension whose find-me list is rung */
 	APP_GROUP = 35,    /* target: a ring group; seconds: ring time of all of it */
 	APP_INTERCOM = 36, /* target: an extension whose phones answer by themselves */
 	APP_PAGE = 37,     /* target: a paging group */
-	APP_LEAVE = 48,    /* target: a mailbox, to leave a message; status 486: its owner is busy */
+	APP_LEAVE = 48,	/* target: a mailbox, to leave a message; status 486: its owner is busy */
 	APP_MAILBOX = 49,  /* target: a mailbox, to be heard */
 	APP_ANNOUNCEMENT = 50, /* an announcement is recorded */
 	APP_STATUS = 51,   /* target: an extension whose forwards are spoken */
@@ -83,7 +85,9 @@ struct plan_v1 {
 	struct plan_step steps[PLAN_STEPS_V1];
 };
 
-/* One of the apps that ring somebody and bridge the caller to who answers: their state is u.dial. */
+/*
+ * One of the apps that ring somebody and bridge the caller to who answers: their state is u.dial.
+ */
 static inline bool
 app_dials(uint8_t app)
 {

@@ -368,11 +368,13 @@ session_got_marked(struct core *core, const struct msg_media_marked *m)
 		proven(core, leg->call, leg->want_seq);
 		leg_event(core, leg, LEV_sdp, NULL);
 	}
-	if (leg->r.want != WANT_MARK)
+	/* A restart has lost the offer; sipd repeats it, and then this is asked once more. */
+	if (leg->r.want != WANT_MARK || (leg->unproven && leg->r.state == LEG_OFFERED))
 		return;
 	leg->r.want = WANT_NONE;
 	leg_dirty(core, leg);
 	proven(core, leg->call, leg->want_seq);
+	call_leg_event(core, leg, CALL_LEG_MARKED, NULL);
 }
 
 void

@@ -803,6 +803,17 @@ wait_line(struct run *run, const char *text)
 	end(run);
 }
 
+/* The names will be bound anew. */
+static void
+anew_line(struct run *run, char *rest)
+{
+	for (char *save, *name = strtok_r(rest, " ", &save); name != NULL;
+	     name = strtok_r(NULL, " ", &save))
+		for (size_t i = 0; i < run->nsymbols && i < SYMBOLS_MAX; i++)
+			if (strcmp(run->symbols[i].name, name) == 0)
+				run->symbols[i].name[0] = '\0';
+}
+
 static void
 one_line(struct run *run, char *line)
 {
@@ -831,6 +842,8 @@ one_line(struct run *run, char *line)
 		start_core(run);
 	} else if (strcmp(word, "api") == 0)
 		api_line(run, rest);
+	else if (strcmp(word, "anew") == 0)
+		anew_line(run, rest);
 	else if (strcmp(word, "open") == 0)
 		run->open = true;
 	else if (strcmp(word, "trace") == 0)
@@ -872,6 +885,9 @@ run_file(const char *file)
 	struct run *run = mem_must(sizeof(*run));
 	FILE *f = fopen(file, "r");
 	char line[1024], command[128];
+	unsigned times = 0;
+	int again_line = 0;
+	long again = 0;
 	bool ok;
 
 	run->file = file;
@@ -887,7 +903,15 @@ run_file(const char *file)
 	connect_both(run);
 	while (fgets(line, sizeof(line), f) != NULL) {
 		run->line++;
-		one_line(run, line);
+		if (sscanf(line, "repeat %u", &times) == 1) {
+			again = ftell(f);
+			again_line = run->line;
+		} else if (strcmp(line, "end\n") != 0) {
+			one_line(run, line);
+		} else if (times-- > 1) {
+			fseek(f, again, SEEK_SET);
+			run->line = again_line;
+		}
 	}
 	fclose(f);
 	finish(run);
