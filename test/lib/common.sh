@@ -145,13 +145,18 @@ stack_start() {
 	# Who calls an extension that does not answer is to hear so, unless voicemail is what is tested.
 	[ -e "$s/etc/featured.overrides" ] || echo features.voicemail=false >"$s/etc/featured.overrides"
 	[ $# -gt 0 ] && "$@"
-	at_end "\"$top/test/stack\" stop \"$s\" >/dev/null 2>&1"
+	at_end "stack_stop \"$s\""
 	"$top/test/stack" start "$s" --port-base "$port_base" >"$tmp/start.log" 2>&1 || {
 		cat "$tmp/start.log"
 		not_ok "start of the suite"
 		exit 1
 	}
 	stack_env
+}
+
+# stack_stop DIR: a daemon that crashed makes the test fail, though it was started again.
+stack_stop() {
+	"$top/test/stack" stop "$1" >"$tmp/stop.log" 2>&1 || not_ok "no daemon crashes: $(tail -n 6 "$tmp/stop.log")"
 }
 
 stack_env() {

@@ -200,7 +200,10 @@ class Suite:
     def stop(self):
         for sig in (signal.SIGTERM, signal.SIGINT):
             signal.signal(sig, signal.SIG_IGN)
-        self.stack("stop")
+        r = self.stack("stop")
+        if r.returncode:
+            print("not ok no daemon crashes: " + r.stdout.replace("\n", " ")[-600:], flush=True)
+            failed.append("stop")
         with contextlib.suppress(OSError):
             os.unlink(self.lock)
         if os.environ.get("KEEP"):
