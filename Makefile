@@ -41,7 +41,7 @@ wardenctl.src := $(wildcard apid/ctl/*.c)
 common.pkg    := libsystemd libseccomp yaml-0.1
 # jemalloc: sofia's 30 kB that linger after each call would leave glibc's heap in shreds. Sanitizers have their own.
 sipd.pkg      := sofia-sip-ua libcrypto expat $(if $(SAN),,jemalloc)
-mediad.pkg    := sndfile libsrtp2 opus spandsp
+mediad.pkg    := sndfile libsrtp2 opus spandsp speexdsp
 featured.pkg  := libpq libcrypto jansson
 apid.pkg      := libmicrohttpd jansson libpq libcrypto libcurl
 wardenctl.pkg := libcurl jansson

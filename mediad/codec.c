@@ -8,11 +8,14 @@
 #include <errno.h>
 #include <opus.h>
 #include <spandsp.h>
+#include <speex/speex_resampler.h>
 #include <string.h>
 
 #include "common/base/mem.h"
 #include "mediad/g711.h"
 
+#define G711_RATE	8000
+#define WIDER_QUALITY	3	/* of 10: what speech needs */
 #define G722_BITS	64000
 #define OPUS_KHZ	48
 #define OPUS_BITS	20000	/* 8 kHz speech; more is not heard */
@@ -26,6 +29,7 @@ struct decoder {
 	unsigned		 rate;
 	g722_decode_state_t	*g722;
 	OpusDecoder		*opus;
+	SpeexResamplerState	*wider;	/* of G.711, to more than 8000 */
 	plc_state_t		 plc;	/* of codecs without their own */
 };
 
@@ -40,6 +44,12 @@ unsigned
 codec_khz(enum sdp_codec codec)
 {
 	return codec == SDP_CODEC_OPUS ? OPUS_KHZ : 8;
+}
+
+bool
+codec_wide(enum sdp_codec codec)
+{
+	return codec == SDP_CODEC_G722 || codec == SDP_CODEC_OPUS;
 }
 
 unsigned
@@ -93,7 +103,9 @@ decoder_new(enum sdp_codec codec, unsigned rate)
 	switch (codec) {
 	case SDP_CODEC_PCMU:
 	case SDP_CODEC_PCMA:
-		ok = rate == 8000;
+		if (ok && rate != G711_RATE)
+			d->wider = speex_resampler_init(1, G711_RATE, rate, WIDER_QUALITY, &err);
+		ok = ok && (rate == G711_RATE || d->wider != NULL);
 		break;
 	case SDP_CODEC_G722:
 		d->g722 = g722_decode_init(NULL, G722_BITS, rate == 8000 ? G722_SAMPLE_RATE_8000 : 0);
@@ -123,7 +135,25 @@ decoder_free(struct decoder **pp)
 		g722_decode_free(d->g722);
 	if (d->opus != NULL)
 		opus_decoder_destroy(d->opus);
+	if (d->wider != NULL)
+		speex_resampler_destroy(d->wider);
 	mem_free(pp);
+}
+
+/* G.711 at the decoder's rate; its payload is no longer than CODEC_MS_MAX. */
+static void
+decode_g711(struct decoder *d, const uint8_t *p, size_t len, int16_t *pcm, size_t want)
+{
+	spx_uint32_t in = (spx_uint32_t)len, out = (spx_uint32_t)want;
+	int16_t narrow[CODEC_MS_MAX * G711_RATE / 1000];
+
+	if (d->wider == NULL) {
+		g711_to_linear(d->codec, pcm, p, len);
+		return;
+	}
+	g711_to_linear(d->codec, narrow, p, len);
+	speex_resampler_process_int(d->wider, 0, narrow, &in, pcm, &out);
+	memset(pcm + out, 0, (want - out) * sizeof(*pcm));
 }
 
 int
@@ -137,7 +167,7 @@ decoder_decode(struct decoder *d, const uint8_t *p, size_t len, int16_t *pcm, si
 	switch (d->codec) {
 	case SDP_CODEC_PCMU:
 	case SDP_CODEC_PCMA:
-		g711_to_linear(d->codec, pcm, p, len);
+		decode_g711(d, p, len, pcm, want);
 		break;
 	case SDP_CODEC_G722:
 		g722_decode(d->g722, pcm, p, (int)len);

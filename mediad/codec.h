@@ -16,7 +16,6 @@
 
 #include "mediad/sdp.h"
 
-#define CODEC_RATE	8000	/* of linear sound everywhere in mediad, unless someone says 16000 */
 #define CODEC_MS_MAX	120	/* in one packet (RFC 6716); more is bad */
 #define CODEC_PCM_MAX	(CODEC_MS_MAX * 16)	/* samples of a packet at 16000 */
 #define CODEC_PAYLOAD_MAX 1024	/* octets of one of ours: 60 ms of G.711 are 480 */
@@ -26,6 +25,9 @@ struct decoder;
 
 /* Thousands of RTP clock units a second: 48 for Opus, else 8 (G.722 too, RFC 3551 section 4.5.2). */
 unsigned codec_khz(enum sdp_codec codec);
+
+/* Whether it carries more than the telephone's 4 kHz: then 16000 brings more than 8000. */
+bool codec_wide(enum sdp_codec codec);
 
 /* Which frames it can make: the greatest of 10, 20, ... 60 ms that is not over ms. */
 unsigned codec_frame_ms(enum sdp_codec codec, unsigned ms);

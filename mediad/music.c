@@ -161,7 +161,7 @@ music_say(struct worker *w, struct stream *s, uint64_t now_us)
 	if (stream_is_g711(s) && s->now.ptime_ms == 20 && (s->voice == NULL || s->voice->n == 0))
 		say_coded(w, s, m, now_us);
 	else
-		voice_say(w, s, m->frame, now_us);
+		voice_say(w, s, m->frame, VOICE_FRAME, now_us);
 }
 
 void

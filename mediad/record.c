@@ -234,10 +234,21 @@ record_tick(struct mediad *m)
 
 /* ---- begin and end -------------------------------------------------------------------------- */
 
+/* A call's file is as wide as its phone when it begins; messages are played to any phone. */
+static unsigned
+rate_for(struct mediad *m, const struct recording *r)
+{
+	const struct session *s = session_find(m, r->rec.session);
+
+	return r->rec.kind == MEDIA_RECORD_CALL && s != NULL && s->rec.sdp.negotiated &&
+	    codec_wide((enum sdp_codec)s->rec.sdp.now.codec) ? RECORD_RATE_WIDE : RECORD_RATE;
+}
+
 static void
 add_job(struct mediad *m, struct recording *r, bool again)
 {
 	struct record_job_conf conf = {
+		.rate = rate_for(m, r),
 		.record = r->rec.id,
 		.tap = &r->tail->tap,
 		.flags = r->rec.flags,

@@ -92,7 +92,7 @@ open_file(struct record_job *job)
 	if (!disk_has_room(job))
 		return -ENOSPC;
 	return record_file_make(&job->file, job->conf.root, job->conf.path, channels,
-	    RECORD_RATE);
+	    job->conf.rate);
 }
 
 void

@@ -23,6 +23,7 @@ struct record_job_conf {
 	char		 root[512];	/* storage directory of its kind */
 	char		 path[RECORD_PATH_MAX + 5];	/* below it, with extension */
 	uint8_t		 flags;		/* enum media_record_flags */
+	unsigned	rate;		/* RECORD_RATE or RECORD_RATE_WIDE; a file that is there has its own */
 	uint32_t	 max_ms;	/* 0: none */
 	uint32_t	 silence_ms;	/* of the far end, until it is over; 0: never */
 	uint64_t	 base_us;	/* when frame 0 was: moves on by what was paused */

@@ -87,14 +87,14 @@ stream_tick_say(struct worker *w, struct stream *s, uint64_t now_us)
 	if (voice_keys(w, s, now_us))
 		return true;
 	if (sound) {
-		voice_say(w, s, pcm, now_us);
+		voice_say(w, s, pcm, VOICE_FRAME, now_us);
 	} else if (s->music != NULL) {
 		music_say(w, s, now_us);
 	} else if (s->room != NULL) {
 		room_hear(s->room, s, pcm);
-		voice_say(w, s, pcm, now_us);
+		voice_say(w, s, pcm, VOICE_FRAME, now_us);
 	} else if (from != NULL && from->voice != NULL && from->voice->said) {
-		voice_say(w, s, from->voice->frame, now_us);
+		voice_say(w, s, from->voice->frame, from->voice->nframe, now_us);
 	}
 	return s->play != 0 || s->music != NULL || s->frames || listened_to(s);
 }

@@ -21,14 +21,33 @@ voice_need(struct stream *s)
 	return s->voice;
 }
 
+/* What suits who hears it: sounds, rooms and the detector of keys are narrow. */
+static unsigned
+rate_for(const struct stream *s)
+{
+	const struct stream *d = s->echo ? s : s->peer;
+
+	return d != NULL && s->room == NULL && s->voice->band == NULL &&
+	    codec_wide((enum sdp_codec)s->now.codec) &&
+	    codec_wide((enum sdp_codec)d->now.codec) ? VOICE_RATE_WIDE : VOICE_RATE;
+}
+
 struct receive *
 voice_need_in(struct stream *s)
 {
 	struct voice *v = voice_need(s);
+	unsigned rate;
 
-	if (v != NULL && v->in == NULL)
-		v->in = receive_new(&(struct receive_conf){ .rate = VOICE_RATE });
-	return v == NULL ? NULL : v->in;
+	if (v == NULL)
+		return NULL;
+	rate = rate_for(s);
+	if (v->in != NULL && v->rate != rate)
+		receive_free(&v->in);
+	if (v->in == NULL)
+		v->in = receive_new(&(struct receive_conf){ .rate = rate });
+	v->rate = rate;
+	v->nframe = rate / (1000 / TICK_MS);
+	return v->in;
 }
 
 void
@@ -54,28 +73,30 @@ voice_hear(struct stream *s, uint64_t now_us)
 {
 	struct voice *v = s->voice;
 
-	v->said = v->in != NULL && receive_pull(v->in, v->frame, now_us) != RECEIVE_NOTHING;
+	v->said = v->in != NULL && voice_need_in(s) != NULL &&
+	    receive_pull(v->in, v->frame, now_us) != RECEIVE_NOTHING;
 }
 
 /* The encoder for what is agreed now. */
 static bool
-need_encoder(struct stream *s)
+need_encoder(struct stream *s, unsigned rate)
 {
 	struct voice *v = voice_need(s);
 	struct encoder_conf conf = {
 		.codec = (enum sdp_codec)s->now.codec,
-		.rate = VOICE_RATE,
+		.rate = rate,
 		.fec = s->now.flags & SDP_OPUS_FEC,
 		.dtx = s->now.flags & SDP_OPUS_DTX,
 	};
 
 	if (v == NULL)
 		return false;
-	if (v->out != NULL && encoder_codec(v->out) == conf.codec && v->out_fec == conf.fec &&
-	    v->out_dtx == conf.dtx)
+	if (v->out != NULL && encoder_codec(v->out) == conf.codec && v->out_rate == rate &&
+	    v->out_fec == conf.fec && v->out_dtx == conf.dtx)
 		return true;
 	encoder_free(&v->out);
 	v->out = encoder_new(&conf);
+	v->out_rate = rate;
 	v->out_fec = conf.fec;
 	v->out_dtx = conf.dtx;
 	v->n = 0;
@@ -88,7 +109,7 @@ send_packet(struct worker *w, struct stream *s, const int16_t *pcm, size_t n, ui
 {
 	uint8_t *packet = w->packet + IO_HEADROOM;
 	unsigned khz = codec_khz((enum sdp_codec)s->now.codec);
-	uint32_t units = (uint32_t)(n / (VOICE_RATE / 1000)) * khz;
+	uint32_t units = (uint32_t)(n / (s->voice->out_rate / 1000)) * khz;
 	int len = encoder_encode(s->voice->out, pcm, n, packet + RTP_HEAD_LEN, CODEC_PAYLOAD_MAX);
 	struct rtp r;
 
@@ -105,18 +126,18 @@ send_packet(struct worker *w, struct stream *s, const int16_t *pcm, size_t n, ui
 }
 
 void
-voice_say(struct worker *w, struct stream *s, const int16_t pcm[VOICE_FRAME], uint64_t now_us)
+voice_say(struct worker *w, struct stream *s, const int16_t *pcm, size_t n, uint64_t now_us)
 {
 	struct voice *v;
 	size_t packet;
 
-	if (!s->may_send || !need_encoder(s))
+	if (!s->may_send || !need_encoder(s, (unsigned)n * (1000 / TICK_MS)))
 		return;
 	v = s->voice;
 	packet = codec_frame_ms((enum sdp_codec)s->now.codec, s->now.ptime_ms) *
-	    (VOICE_RATE / 1000);
-	memcpy(v->line + v->n, pcm, VOICE_FRAME * sizeof(*pcm));
-	v->n += VOICE_FRAME;
+	    (v->out_rate / 1000);
+	memcpy(v->line + v->n, pcm, n * sizeof(*pcm));
+	v->n += n;
 	while (v->n >= packet) {
 		send_packet(w, s, v->line, packet, now_us);
 		v->n -= packet;
@@ -169,7 +190,7 @@ voice_keys(struct worker *w, struct stream *s, uint64_t now_us)
 	rtp_tx_clock(&s->st.tx, codec_khz((enum sdp_codec)s->now.codec));
 	if (pt == SDP_PT_NONE) {
 		dtmf_out_tone(&v->keys, pcm, VOICE_FRAME);
-		voice_say(w, s, pcm, now_us);
+		voice_say(w, s, pcm, VOICE_FRAME, now_us);
 	} else {
 		dtmf_out_event(&v->keys, khz, &e);
 		send_event(w, s, &e, pt, now_us);

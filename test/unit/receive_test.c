@@ -6,7 +6,7 @@
  *
  * links: mediad/receive.c mediad/jitter.c mediad/codec.c mediad/g711.c mediad/rtp.c common/base/mem.c
  * common/base/log.c common/base/str.c common/base/clock.c common/base/buf.c
- * libs: opus spandsp
+ * libs: opus spandsp speexdsp
  */
 #include <math.h>
 #include <setjmp.h>

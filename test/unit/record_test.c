@@ -6,7 +6,7 @@
  * links: mediad/tap.c mediad/record_file.c mediad/record_track.c mediad/record_job.c mediad/codec.c
  * mediad/g711.c mediad/sdp_codec.c common/base/log.c common/base/mem.c common/base/str.c
  * common/base/clock.c common/base/buf.c
- * libs: spandsp opus
+ * libs: spandsp opus speexdsp
  */
 #include <math.h>
 #include <setjmp.h>
@@ -32,6 +32,7 @@ static struct tap_pen pen;
 static struct record_job *job;
 static struct record_scratch scratch;
 static char dir[256];
+static unsigned rate = RECORD_RATE;
 
 static int
 setup(void **state)
@@ -67,7 +68,7 @@ begin(uint8_t flags, uint32_t max_ms, uint32_t silence_ms, bool again)
 	memset(job, 0, sizeof(*job));
 	job->conf = (struct record_job_conf){
 		.record = 7, .tap = tap, .flags = flags, .max_ms = max_ms, .silence_ms = silence_ms,
-		.base_us = T0, .again = again,
+		.base_us = T0, .again = again, .rate = rate,
 	};
 	str_copy(job->conf.root, sizeof(job->conf.root), dir);
 	str_copy(job->conf.path, sizeof(job->conf.path), "a/b/x.wav");
@@ -405,6 +406,42 @@ stands_still(void **state)
 		assert_int_equal(pcm[i * 160 + 80], heard((int16_t)(i * 30)));
 }
 
+/* A wide file: twice the frames, also of a codec that is not; whoever goes on with it finds that out. */
+static void
+wide(void **state)
+{
+	struct record_job *dead = malloc(sizeof(*dead));
+	int16_t *pcm;
+	size_t n;
+
+	(void)state;
+	rate = RECORD_RATE_WIDE;
+	begin(MEDIA_RECORD_STEREO, 0, 0, false);
+	rate = RECORD_RATE;
+	for (unsigned i = 0; i < 200; i++) {
+		if (i == 100) {
+			*dead = *job;
+			begin(MEDIA_RECORD_STEREO, 0, 0, true);
+		}
+		push(TAP_IN, 1, (uint16_t)i, i * 160, T0 + i * PACKET, 2000);
+		if (i != 150)
+			push(TAP_OUT, 2, (uint16_t)i, i * 160, T0 + i * PACKET, -3000);
+		record_job_step(job, T0 + i * PACKET, &scratch);
+	}
+	stop(T0 + 200 * PACKET);
+	assert_int_equal(record_job_ms(job), 4000);
+	pcm = samples(&n);
+	assert_int_equal(n, 200 * 320 * 2);
+	for (unsigned i = 1; i < 200; i++) {
+		assert_in_range(pcm[2 * (i * 320 + 160)], 1900, 2100);
+		assert_in_range(pcm[2 * (i * 320 + 160) + 1] + 4000, 800, i == 150 ? 3000 : 1200);
+	}
+	close(dead->file.fd);
+	track_free(&dead->track[0]);
+	track_free(&dead->track[1]);
+	free(dead);
+}
+
 /* What must stay free on the disk stays free: the recording ends, and what it has is valid. */
 static void
 disk_fills(void **state)
@@ -478,6 +515,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(killed, setup, teardown),
 		cmocka_unit_test_setup_teardown(disk_hangs, setup, teardown),
 		cmocka_unit_test_setup_teardown(stands_still, setup, teardown),
+		cmocka_unit_test_setup_teardown(wide, setup, teardown),
 		cmocka_unit_test_setup_teardown(disk_fills, setup, teardown),
 		cmocka_unit_test(names),
 		cmocka_unit_test_setup_teardown(header_behind, setup, teardown),
