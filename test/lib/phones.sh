@@ -11,10 +11,10 @@ at_end phones_stop
 
 # phone NAME USER PASSWORD [key=value...]: starts a baresip and registers it.
 #   tone=HZ (440)  server=HOST:PORT ($SIP_HOST:$SIP_PORT)  transport=udp|tcp  answer=manual|auto|early  codecs=PCMU,PCMA (G722/16000, opus/48000/2)  ptime=20
-#   register=yes|no|try  host=ADDRESS (its own, 127.0.0.1)  family=4|6 (of its media)
+#   register=yes|no|try  host=ADDRESS (its own, 127.0.0.1)  family=4|6 (of its media)  mwi=yes (subscribes to message waiting)
 phone() {
 	local name=$1 user=$2 password=$3 kv tone=440 server=127.0.0.1:$SIP_PORT transport=udp answer=manual
-	local codecs=PCMU,PCMA ptime=20 register=yes host=127.0.0.1 family=4 dir ctrl sip
+	local codecs=PCMU,PCMA ptime=20 register=yes host=127.0.0.1 family=4 mwi="" dir ctrl sip
 	shift 3
 	for kv; do
 		local "${kv?}"
@@ -28,6 +28,7 @@ phone() {
 	# The source must have the rate and channels of the codec.
 	# shellcheck disable=SC2046
 	tone make "$dir/tone.wav" "$tone" 120 $(case $codecs in G722*) echo 16000 ;; opus*) echo 48000 2 ;; esac)
+	# mwi before account: it loops for ever when it finds itself registered a millisecond after it was loaded.
 	cat >"$dir/config" <<-END
 		poll_method		epoll
 		sip_listen		$host:$sip
@@ -47,11 +48,12 @@ phone() {
 		module			aubridge.so
 		module			sndfile.so
 		module			ctrl_tcp.so
+		${mwi:+module_app mwi.so}
 		module_app		account.so
 		module_app		menu.so
 		ctrl_tcp_listen		127.0.0.1:$ctrl
 	END
-	echo "<sip:$user@$server;transport=$transport>;auth_user=$user;auth_pass=$password;answermode=$answer" \
+	echo "<sip:$user@$server;transport=$transport>;auth_user=$user;auth_pass=$password;answermode=$answer${mwi:+;mwi=$mwi}" \
 		";audio_codecs=$codecs;ptime=$ptime;regint=$([ "$register" = no ] && echo 0 || echo 600)" |
 		sed 's/ ;/;/g' >"$dir/accounts"
 	: >"$dir/events"
