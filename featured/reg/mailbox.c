@@ -130,8 +130,9 @@ static void
 tell_of(struct mailbox *mb, struct box *box)
 {
 	if (box->telling)
-		return;
+		TAILQ_REMOVE(&mb->told, box, next_told);
 	box->telling = true;
+	box->change = mb->sync.wanted + 1;	/* mailbox_sync_want() follows */
 	TAILQ_INSERT_TAIL(&mb->told, box, next_told);
 }
 

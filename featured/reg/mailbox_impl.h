@@ -36,6 +36,7 @@ struct box {
 	UT_hash_handle hh;
 	TAILQ_ENTRY(box) next_told;
 	bool telling;
+	uint64_t change; /* what is to be told: its newest one's number */
 	bool was_told; /* of these counts */
 	struct mailbox_counts counts;
 	struct entry_list items;
@@ -55,14 +56,13 @@ struct mailbox_sync {
 	int fds[2];
 	int event_fd;
 	sd_event_source *source;
-	uint64_t telling; /* the boxes in the list are told when done has reached it */
 };
 
 struct mailbox {
 	struct entry *items;
 	struct box *boxes;
 	struct ckpt *items_ck, *pins_ck;
-	struct box_list told; /* to be told of */
+	struct box_list told; /* to be told of, in the order of their changes */
 	void (*watcher)(void *arg, const char *user);
 	void *watcher_arg;
 	struct mailbox_sync sync;
@@ -84,7 +84,8 @@ struct mailbox {
 int mailbox_sync_start(struct mailbox *mb, const char *const paths[2]);
 void mailbox_sync_stop(struct mailbox *mb);
 void mailbox_sync_want(struct mailbox *mb); /* something was changed */
-void mailbox_tell(struct mailbox *mb);      /* calls the watcher for all that are in told */
+/* calls the watcher for those in told whose newest change is not after done */
+void mailbox_tell(struct mailbox *mb, uint64_t done);
 
 /* mailbox_load.c: rows that the index lacks are taken up. At each connection. */
 void mailbox_load(struct mailbox *mb);

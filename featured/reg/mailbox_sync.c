@@ -60,12 +60,12 @@ run(void *arg)
 }
 
 void
-mailbox_tell(struct mailbox *mb)
+mailbox_tell(struct mailbox *mb, uint64_t done)
 {
 	struct mailbox_counts now;
 	struct box *box;
 
-	while ((box = TAILQ_FIRST(&mb->told)) != NULL) {
+	while ((box = TAILQ_FIRST(&mb->told)) != NULL && box->change <= done) {
 		TAILQ_REMOVE(&mb->told, box, next_told);
 		box->telling = false;
 		mailbox_count(mb, box->user, &now);
@@ -83,18 +83,16 @@ on_synced(sd_event_source *source, int fd, uint32_t revents, void *arg)
 {
 	struct mailbox *mb = arg;
 	struct mailbox_sync *s = &mb->sync;
-	uint64_t n;
-	bool all;
+	uint64_t n, done;
 
 	(void)source;
 	(void)revents;
 	if (read(fd, &n, sizeof(n)) < 0)
 		return 0;
 	pthread_mutex_lock(&s->lock);
-	all = s->done >= s->telling;
+	done = s->done;
 	pthread_mutex_unlock(&s->lock);
-	if (all)
-		mailbox_tell(mb);
+	mailbox_tell(mb, done);
 	return 0;
 }
 
@@ -104,11 +102,11 @@ mailbox_sync_want(struct mailbox *mb)
 	struct mailbox_sync *s = &mb->sync;
 
 	if (!s->running) {
-		mailbox_tell(mb);
+		mailbox_tell(mb, UINT64_MAX);
 		return;
 	}
 	pthread_mutex_lock(&s->lock);
-	s->telling = ++s->wanted;
+	s->wanted++;
 	pthread_cond_signal(&s->come);
 	pthread_mutex_unlock(&s->lock);
 }

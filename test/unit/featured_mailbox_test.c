@@ -23,6 +23,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "common/base/clock.h"
 #include "common/base/str.h"
 #include "featured/reg/digest.h"
 #include "featured/reg/mailbox.h"
@@ -386,6 +387,46 @@ telling(void **unused)
 	sd_event_unref(event);
 }
 
+/* In place of libc's: a disk of our own. */
+static unsigned disk_us;
+
+int
+fdatasync(int fd)
+{
+	usleep(disk_us);
+	return fsync(fd);
+}
+
+/* Nobody waits until there is a moment in which no mailbox changes. */
+static void
+telling_among_others(void **unused)
+{
+	struct mailbox *mb = fresh("among");
+	struct mailbox_item *other;
+	uint64_t until_ms;
+	sd_event *event;
+	int n = 0;
+
+	(void)unused;
+	mailbox_close(&mb);
+	assert_int_equal(sd_event_new(&event), 0);
+	assert_int_equal(mailbox_open(&mb, event, dir), 0);
+	mailbox_watch(mb, told, &n);
+	other = mailbox_new(mb, MAILBOX_COMMENT, "1003", &nobody, 5000);
+	assert_non_null(other);
+	message(mb, "1002", "a", 5000);
+	disk_us = 100000;
+	until_ms = clock_mono_ms() + 5000;
+	for (uint64_t at = 6000; n == 0 && clock_mono_ms() < until_ms; at++) {
+		mailbox_changed(mb, other, at);
+		sd_event_run(event, 0);
+	}
+	disk_us = 0;
+	assert_int_equal(n, 1);
+	mailbox_close(&mb);
+	sd_event_unref(event);
+}
+
 static void
 short_of_memory(void *unused)
 {
@@ -436,6 +477,7 @@ main(void)
 		cmocka_unit_test(damaged),
 		cmocka_unit_test(full),
 		cmocka_unit_test(telling),
+		cmocka_unit_test(telling_among_others),
 		cmocka_unit_test(memory),
 	};
 
