@@ -289,6 +289,20 @@ load_menus(struct core *core)
 	}
 }
 
+/* The kill came between a leg's record, which says that it is over, and the call's, which does not
+ * know: the call is told once more. */
+static void
+told_again(struct core *core, struct call *call, uint64_t id)
+{
+	struct leg *leg = id != 0 ? leg_find(core, id) : NULL;
+
+	if (leg == NULL || leg->call != call || leg->r.state != LEG_OVER || call->r.ending)
+		return;
+	call_leg_event(core, leg, CALL_LEG_GONE,
+	    &(struct leg_arg){
+	        .status = leg->r.status, .cause = leg->r.end_cause, .q850 = leg->r.q850 });
+}
+
 /* A call that was made an instant before the kill, or is over: its record is written once more; the
  * spool takes only one. */
 static void
@@ -321,6 +335,8 @@ take_up(struct core *core, struct call *call)
 	trace_add(core, call, "sync", "featured-restarted", "%s", "");
 	if (call->r.app == APP_ANNOUNCE)
 		core->announcing++;
+	told_again(core, call, call->r.caller);
+	told_again(core, call, call->r.callee);
 }
 
 void

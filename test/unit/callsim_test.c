@@ -3,16 +3,16 @@
  * Plays calls against the call core with small models of sipd, mediad and two phones, and kills
  * daemons at random moments with what was in flight between them: thousands of games, each from
  * a seed. Afterwards nothing may be left anywhere, each INVITE has exactly one record, and where
- * the phones were patient the call must stand, whatever died. Usage: callsim_test [SEED [GAMES]]
+ * the phones were patient the call must stand, whatever died. Usage: callsim_test [SEED [GAMES]];
+ * with TEAR in the environment featured is also killed between two records of one turn.
  *
  * links: featured/call/ featured/app/ featured/route/ featured/reg/userstate.c
  * featured/reg/mailbox.c featured/reg/mailbox_pins.c featured/reg/mailbox_sync.c
- * featured/reg/digest.c featured/settings.c
- * featured/settings_keys.c featured/settings_codes.c common/conf/conf.c common/conf/bind.c
- * common/conf/node.c common/conf/value.c common/conf/print.c common/base/ckpt.c
- * common/base/ckpt_file.c common/base/log.c common/base/mem.c common/base/buf.c common/base/str.c
- * common/base/id.c common/base/clock.c common/base/addr.c common/base/net.c common/ipc/msg.c
- * common/ipc/wire.c
+ * featured/reg/digest.c featured/settings.c featured/settings_keys.c featured/settings_codes.c
+ * common/conf/conf.c common/conf/bind.c common/conf/node.c common/conf/value.c
+ * common/conf/print.c common/base/ckpt_file.c common/base/log.c common/base/mem.c
+ * common/base/buf.c common/base/str.c common/base/id.c common/base/clock.c common/base/addr.c
+ * common/base/net.c common/ipc/msg.c common/ipc/wire.c
  * libs: yaml-0.1 libcrypto
  */
 #include <sys/queue.h>
@@ -22,6 +22,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "test/unit/ckpt_torn.h"
 
 #include "common/base/log.h"
 #include "common/base/mem.h"
@@ -90,6 +92,7 @@ struct game {
 	size_t nrecords;
 	struct uuid intents[256]; /* of calls that featured knew */
 	size_t nintents;
+	bool tear;       /* featured is killed while it writes, too */
 	bool moved;      /* somebody was transferred or the like: who is with whom is open */
 	uint32_t serial; /* of REFERs */
 	bool quiet; /* no more kills and no more of the phones' moods */
@@ -506,6 +509,8 @@ flush(struct game *g)
 		else if (item->kind == OUT_CDR_INTENT)
 			record(g->intents, &g->nintents, item->body);
 		else if (item->kind == OUT_CDR_FINAL) {
+			/* Its intent may have been lost with a turn. */
+			record(g->intents, &g->nintents, item->body);
 			record(g->records, &g->nrecords, item->body);
 			if (n < 64)
 				durable[n++] = ((const struct cdr *)item->body)->call;
@@ -555,7 +560,10 @@ hear(struct game *g, uint64_t leg)
 	g->heard[g->nheard++ % 8] = leg;
 }
 
-/* Moves one message of a queue, if there is one. */
+static void kill_featured(struct game *g);
+
+/* Moves one message of a queue, if there is one. One that comes to featured may find it killed
+ * while it writes what the message changed: nothing of that turn leaves it. */
 static bool
 deliver(struct game *g, unsigned which)
 {
@@ -571,17 +579,26 @@ deliver(struct game *g, unsigned which)
 	} else if (which == 1) {
 		mediad_does(g, f->type, f->body);
 	} else {
-		if (f->type == MSG_leg_offered)
-			hear(g, ((const struct msg_leg_offered *)f->body)->leg);
+		torn_writes = g->tear && !g->quiet && g->kills < 8 && chance(g, 12) == 0
+		    ? chance(g, 8)
+		    : TORN_NEVER;
 		core_begin(g->core, g->mono_ms, REAL + g->mono_ms);
 		if (which == 2)
 			core_sipd(g->core, f->type, f->body);
 		else
 			core_mediad(g->core, f->type, f->body);
 		core_end(g->core);
-		flush(g);
+		if (!torn && f->type == MSG_leg_offered)
+			hear(g, ((const struct msg_leg_offered *)f->body)->leg);
+		if (!torn)
+			flush(g);
+		torn_writes = TORN_NEVER;
 	}
 	free(f);
+	if (torn) {
+		g->kills++;
+		kill_featured(g);
+	}
 	return true;
 }
 
@@ -602,8 +619,9 @@ static void
 kill_featured(struct game *g)
 {
 	if (g->log)
-		printf("%6" PRIu64 " kill featured\n", g->mono_ms);
+		printf("%6" PRIu64 " kill featured%s\n", g->mono_ms, torn ? " while it wrote" : "");
 	core_free(&g->core);
+	torn_mend();
 	g->sipd_up = g->mediad_up = false;
 	lose(&g->from_sipd);
 	lose(&g->from_mediad);
@@ -1020,6 +1038,7 @@ game(unsigned seed, bool log)
 
 	g->seed = g->random = seed;
 	g->log = log;
+	g->tear = getenv("TEAR") != NULL;
 	g->mono_ms = 1000;
 	g->patient = chance(g, 2) == 0;
 	g->mover = !g->patient && chance(g, 2) == 0;

@@ -7,12 +7,11 @@
  *
  * links: featured/call/ featured/app/ featured/route/ featured/reg/userstate.c
  * featured/reg/mailbox.c featured/reg/mailbox_pins.c featured/reg/mailbox_sync.c
- * featured/reg/digest.c featured/settings.c
- * featured/settings_keys.c featured/settings_codes.c common/conf/conf.c common/conf/bind.c
- * common/conf/node.c common/conf/value.c common/conf/print.c common/base/ckpt.c
- * common/base/ckpt_file.c common/base/log.c common/base/mem.c common/base/buf.c common/base/str.c
- * common/base/id.c common/base/clock.c common/base/addr.c common/base/net.c common/ipc/msg.c
- * common/ipc/wire.c
+ * featured/reg/digest.c featured/settings.c featured/settings_keys.c featured/settings_codes.c
+ * common/conf/conf.c common/conf/bind.c common/conf/node.c common/conf/value.c
+ * common/conf/print.c common/base/ckpt_file.c common/base/log.c common/base/mem.c
+ * common/base/buf.c common/base/str.c common/base/id.c common/base/clock.c common/base/addr.c
+ * common/base/net.c common/ipc/msg.c common/ipc/wire.c
  * libs: yaml-0.1 libcrypto
  */
 #include <ctype.h>
@@ -22,6 +21,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "test/unit/ckpt_torn.h"
 
 #include "common/base/buf.h"
 #include "common/base/log.h"
@@ -839,9 +840,12 @@ one_line(struct run *run, char *line)
 		core_free(&run->core);
 		userstates_close(&run->users);
 		mailbox_close(&run->mailbox);
+		torn_mend();
 		start_core(run);
 	} else if (strcmp(word, "api") == 0)
 		api_line(run, rest);
+	else if (strcmp(word, "torn") == 0)
+		torn_writes = (uint32_t)atoi(rest);
 	else if (strcmp(word, "anew") == 0)
 		anew_line(run, rest);
 	else if (strcmp(word, "open") == 0)
