@@ -115,6 +115,7 @@ failed(struct sub *sub, int status)
 	if (sub->by_tcp && (status == 408 || status == 503)) {
 		sub->by_udp = true; /* in parts then, and not again by TCP */
 		sub->force = true;
+		sub->full = sub->list;
 		return;
 	}
 	if (is_final(status) || ++sub->failures >= FAILURES_MAX) {
