@@ -82,6 +82,7 @@ struct core_env {
 	    size_t n);
 	void *arg;
 	struct mailbox *mailbox; /* NULL: no voicemail */
+	uint32_t max_calls;      /* that there is room for; 0: as many as there may be */
 };
 
 /*

@@ -553,7 +553,7 @@ recording_open(struct core *core, const char *dir)
 	if (!str_format(path, sizeof(path), "%s/recordings.ckpt", dir))
 		return -ENAMETOOLONG;
 	r = ckpt_open(&core->recordings_ck, path, MAGIC, VERSION, sizeof(struct recording_rec),
-	    RECORDINGS_MAX);
+	    core->env.max_calls != 0 ? core->env.max_calls : RECORDINGS_MAX);
 	if (r < 0)
 		return r;
 	for (uint32_t s = ckpt_next(core->recordings_ck, 0); s != CKPT_NONE;

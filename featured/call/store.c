@@ -34,19 +34,22 @@ open_one(struct ckpt **out, const char *dir, const char *name, uint32_t magic, s
 int
 store_open(struct core *core, const char *dir)
 {
+	uint32_t calls = core->env.max_calls != 0 ? core->env.max_calls : CORE_MAX_CALLS;
+	uint32_t legs = calls * (CORE_MAX_LEGS / CORE_MAX_CALLS);
+	uint32_t menus = calls < CORE_MAX_MENUS ? calls : CORE_MAX_MENUS;
 	int r;
 
 	r = open_one(&core->calls_ck, dir, "calls.ckpt", CALLS_MAGIC, sizeof(struct call_rec),
-	    CORE_MAX_CALLS, CORE_TRACE_SIZE);
+	    calls, CORE_TRACE_SIZE);
 	if (r == 0)
 		r = open_one(&core->legs_ck, dir, "legs.ckpt", LEGS_MAGIC, sizeof(struct leg_rec),
-		    CORE_MAX_LEGS, 0);
+		    legs, 0);
 	if (r == 0)
 		r = open_one(&core->dials_ck, dir, "dials.ckpt", DIALS_MAGIC,
-		    sizeof(struct dial_rec), CORE_MAX_LEGS, 0);
+		    sizeof(struct dial_rec), legs, 0);
 	if (r == 0)
 		r = open_one(&core->menus_ck, dir, "menus.ckpt", MENUS_MAGIC,
-		    sizeof(struct menu_rec), CORE_MAX_MENUS, 0);
+		    sizeof(struct menu_rec), menus, 0);
 	if (r == 0)
 		r = open_one(&core->counts_ck, dir, "counts.ckpt", COUNTS_MAGIC,
 		    sizeof(struct count_rec), 1, 0);

@@ -70,7 +70,8 @@ enter(struct table *t, const char *number, uint32_t slot)
 
 /* The number is the first field of both kinds of record. */
 static int
-table_open(struct table *t, const char *dir, const char *name, uint32_t magic, size_t size)
+table_open(struct table *t, const char *dir, const char *name, uint32_t magic, size_t size,
+    uint32_t max)
 {
 	char path[300], number[USER_NUMBER_LEN + 1];
 	const char *rec;
@@ -78,7 +79,7 @@ table_open(struct table *t, const char *dir, const char *name, uint32_t magic, s
 
 	if (!str_format(path, sizeof(path), "%s/%s", dir, name))
 		return -ENAMETOOLONG;
-	r = ckpt_open(&t->ck, path, magic, VERSION, size, USERS_MAX);
+	r = ckpt_open(&t->ck, path, magic, VERSION, size, max);
 	if (r != 0)
 		return r;
 	for (uint32_t s = ckpt_next(t->ck, 0); s != CKPT_NONE; s = ckpt_next(t->ck, s + 1)) {
@@ -140,16 +141,23 @@ table_put(struct table *t, const char *number, const void *rec)
 int
 userstates_open(struct userstates **out, const char *state_dir, const char *own_dir)
 {
+	return userstates_open_for(out, state_dir, own_dir, USERS_MAX);
+}
+
+int
+userstates_open_for(struct userstates **out, const char *state_dir, const char *own_dir,
+    uint32_t max)
+{
 	struct userstates *u = mem_new(sizeof(*u));
 	int r;
 
 	if (u == NULL)
 		return -ENOMEM;
 	r = table_open(&u->states, state_dir, "users.ckpt", STATES_MAGIC,
-	    sizeof(struct user_state));
+	    sizeof(struct user_state), max);
 	if (r == 0)
 		r = table_open(&u->recents, own_dir, "recents.ckpt", RECENTS_MAGIC,
-		    sizeof(struct user_recent));
+		    sizeof(struct user_recent), max);
 	if (r != 0) {
 		userstates_close(&u);
 		return r;

@@ -55,6 +55,9 @@ struct db;
 
 /* Opens (or makes) the two files. Returns 0 or -errno. */
 int userstates_open(struct userstates **out, const char *state_dir, const char *own_dir);
+/* With room for max users alone. */
+int userstates_open_for(struct userstates **out, const char *state_dir, const char *own_dir,
+    uint32_t max);
 void userstates_close(struct userstates **u);
 
 /* Never NULL: who has set nothing has zeros. Valid until the next change. u may be NULL. */

@@ -27,6 +27,8 @@
 #include "featured/settings.h"
 
 #define STEPS_MAX 200
+/* opening a checkpoint costs what it has room for; and there is to be an end of it */
+#define CALLS_MAX 60
 #define IDS_MAX   32
 
 struct input {
@@ -196,11 +198,13 @@ auth(void *arg, const struct msg_leg_offered *m, struct core_auth_reply *reply)
 static void
 start(struct fuzz *f)
 {
-	struct core_env env = { .contacts = contacts, .auth = auth, .arg = f };
+	struct core_env env = {
+		.contacts = contacts, .auth = auth, .arg = f, .max_calls = CALLS_MAX
+	};
 
 	if (core_new(&f->core, f->dir, &f->settings, &env, f->mono_ms, f->mono_ms) != 0)
 		abort();
-	if (userstates_open(&f->users, f->dir, f->dir) != 0)
+	if (userstates_open_for(&f->users, f->dir, f->dir, 16) != 0)
 		abort();
 	core_set_users(f->core, f->users);
 }
@@ -292,14 +296,13 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		step(f, &in);
 	core_free(&f->core);
 	userstates_close(&f->users);
-	for (const char *const *name =
-	         (const char *const[]){ "calls", "legs", "dials", "counts", "users",
-	             "recents", NULL };
+	for (const char *const *name = (const char *const[]){ "calls", "legs", "dials", "menus",
+	         "recordings", "counts", "users", "recents", NULL };
 	     *name != NULL; name++) {
 		snprintf(command, sizeof(command), "%s/%s.ckpt", f->dir, *name);
 		unlink(command);
 	}
-	rmdir(f->dir);
+	assert_that(rmdir(f->dir) == 0);
 	free(f);
 	return 0;
 }
