@@ -247,26 +247,33 @@ check_number(struct conf *conf, const struct settings *s, const char *list, size
 	return true;
 }
 
-/* Where a call goes that nobody of a group answers: to somebody, and never back to the group. */
+/* Where a call goes on to is somebody, or nobody (""). */
+static bool
+check_target(struct conf *conf, const struct settings *s, const char *path, const char *to)
+{
+	if (to[0] == '\0' || settings_extension(s, to) != NULL || settings_is_queue(s, to) ||
+	    settings_ring_group(s, to) != NULL || settings_paging_group(s, to) != NULL ||
+	    settings_announcement(s, to) != NULL ||
+	    (to[0] == '*' && settings_extension(s, to + 1) != NULL))
+		return true;
+	return conf_error(conf, path,
+	    to[0] == '+' || only(to, DIGITS)
+	        ? "there is no extension or group \"%.60s\" (numbers outside cannot be "
+	          "called from here)"
+	        : "there is no extension, group or mailbox \"%.60s\"",
+	    to);
+}
+
+/* Where a call goes that nobody of a group answers: never back to the group. */
 static bool
 check_overflow(struct conf *conf, const struct settings *s, size_t i)
 {
 	const struct ring_group *g = s->ring_groups.v, *at = &g[i];
-	const char *to = at->overflow;
 	char path[64];
 
 	item_path(path, sizeof(path), "ring_groups", i, "overflow");
-	if (to[0] == '\0' || settings_extension(s, to) != NULL || settings_is_queue(s, to) ||
-	    settings_paging_group(s, to) != NULL || settings_announcement(s, to) != NULL ||
-	    (to[0] == '*' && settings_extension(s, to + 1) != NULL))
-		return true;
-	if (settings_ring_group(s, to) == NULL)
-		return conf_error(conf, path,
-		    to[0] == '+' || only(to, DIGITS)
-		        ? "there is no extension or group \"%.60s\" (numbers outside cannot be "
-		          "called from here)"
-		        : "there is no extension, group or mailbox \"%.60s\"",
-		    to);
+	if (!check_target(conf, s, path, at->overflow))
+		return false;
 	for (size_t n = 0; n <= s->ring_groups.n && at != NULL; n++) {
 		at = settings_ring_group(s, at->overflow);
 		if (at == &g[i])
@@ -337,10 +344,10 @@ check_announcements(struct conf *conf, const struct settings *s)
 		if (ok && strlen(a[i].number) > ANNOUNCEMENT_LEN)
 			ok = conf_error(conf, path,
 			    "an announcement's number has at most %d digits", ANNOUNCEMENT_LEN);
+		item_path(path, sizeof(path), "announcements", i, "then");
 		if (ok && str_eq(a[i].then, a[i].number))
-			ok = conf_error(conf,
-			    item_path(path, sizeof(path), "announcements", i, "then"),
-			    "the call would go in a circle");
+			ok = conf_error(conf, path, "the call would go in a circle");
+		ok = ok && check_target(conf, s, path, a[i].then);
 		ok = ok && (a[i].recorded_by.n == 0 ||
 		    check_members(conf, s,
 		        item_path(path, sizeof(path), "announcements", i, "recorded_by"),

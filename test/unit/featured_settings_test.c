@@ -139,6 +139,7 @@ mistakes(void **state)
 		{ "announcements:\n  - number: \"1900\"\n  - number: \"1900\"\n", 3,
 		    "given twice" },
 		{ "announcements:\n  - number: \"1900\"\n    then: \"1900\"\n", 3, "in a circle" },
+		{ "announcements:\n  - number: \"1900\"\n    then: \"1999\"\n", 3, "no extension or group" },
 		{ "announcements:\n  - number: \"1900\"\n    recorded_by: [\"1\"]\n", 3,
 		    "no extension" },
 		{ "extensions:\n  - number: \"1\"\nring_groups:\n  - number: \"1900\"\n    "
