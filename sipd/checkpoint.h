@@ -41,8 +41,14 @@ void checkpoint_open_done(struct leg *leg);
 /* The INVITE of a leg whose transaction is over, as it was saved; NULL: it was not. */
 msg_t *checkpoint_request(const struct leg *leg);
 
-/* A server transaction out of a saved request, NULL when it cannot be made. */
-nta_incoming_t *checkpoint_transaction(struct leg *leg, const char *text, size_t len);
+/*
+ * A server transaction out of a saved request, NULL when it cannot be made. tport: the TCP connection to answer by, NULL: none is
+ * known, and the leg may be adrift after this.
+ */
+nta_incoming_t *checkpoint_transaction(struct leg *leg, const char *text, size_t len,
+    struct tport_s *tport);
+/* That of the caller's INVITE, and our last answer again, over that connection. */
+bool checkpoint_caller_back(struct leg *leg, struct tport_s *tport);
 
 /* The leg that the next steps work on, for the poison guard of ckpt.h. */
 void checkpoint_enter(const struct leg *leg);

@@ -9,11 +9,14 @@
 #include "common/base/id.h"
 #include "common/base/mem.h"
 #include "common/base/str.h"
+#include "sipd/adrift.h"
 #include "sipd/checkpoint.h"
+#include "sipd/flow.h"
 #include "sipd/nat.h"
 #include "sipd/stack.h"
 
 #define HEADER_MAX 2048
+#define NOWHERE    "sip:127.0.0.1:1;transport=tcp" /* where nobody listens: the request fails at once */
 
 char *
 dialog_header_text(const void *header)
@@ -129,7 +132,7 @@ dialog_from_invite(struct leg *leg, const msg_t *msg, const sip_t *sip, const ch
 	if (!set(&id->local, mem_strdup(text)) ||
 	    !set(&id->remote, dialog_header_text(sip->sip_from)) ||
 	    !set(&id->call_id, mem_strdup(sip->sip_call_id->i_id)) ||
-	    !set(&id->target, dialog_url_text(target->m_url)) || !set(&id->next_hop, mem_strdup(hop)) ||
+	    !set(&id->target, dialog_url_text(target->m_url)) || !dialog_id_came_by(id, hop) ||
 	    !set(&id->contact, mem_strdup(contact)))
 		return -ENOMEM;
 	leg->cseq = 1;
@@ -173,7 +176,7 @@ dialog_confirm(struct leg *leg, const sip_t *response)
 	if (!set(&id->remote, dialog_header_text(response->sip_to)) ||
 	    !set(&id->target, dialog_url_text(response->sip_contact->m_url)) || !remember_route(leg))
 		return -ENOMEM;
-	if (id->route[0] != '\0' && !set(&id->next_hop, mem_strdup("")))
+	if (id->route[0] != '\0' && !dialog_id_set_hop(id, "", NULL))
 		return -ENOMEM;
 	return 0;
 }
@@ -191,8 +194,7 @@ dialog_refresh_target(struct leg *leg, const sip_t *sip)
 	    nat_source(&source, sip) == 0) {
 		if (nat_use_source(&source, m->m_url, leg->transport))
 			nat_hop(hop, &source, leg->transport);
-		if (strcmp(hop, leg->id_text.next_hop) != 0)
-			set(&leg->id_text.next_hop, mem_strdup(hop));
+		dialog_id_came_by(&leg->id_text, hop);
 	}
 	if (strcmp(text, leg->id_text.target) != 0)
 		nta_leg_server_route(leg->dialog, NULL, m);
@@ -222,21 +224,45 @@ dialog_restore(struct leg *leg, uint32_t remote_cseq)
 	return r;
 }
 
-/* "sip:IP:PORT;transport=tcp" of ours as an address. */
-static bool
-hop_address(union addr *a, const char *hop)
+bool
+dialog_id_set_hop(struct dialog_id *id, const char *hop, const void *conn)
 {
-	char text[URI_HOP_LEN];
-	size_t len;
-
-	if (!str_starts(hop, "sip:") || !str_copy(text, sizeof(text), hop + 4))
-		return false;
-	len = strcspn(text, ";");
-	text[len] = '\0';
-	return addr_parse(a, text, 5060) == 0;
+	id->conn = conn;
+	return strcmp(hop, id->next_hop != NULL ? id->next_hop : "") == 0 && id->next_hop != NULL
+	    ? true
+	    : set(&id->next_hop, mem_strdup(hop));
 }
 
-/* The target's own address, by TCP. */
+static const void *
+connection_of(const char *hop)
+{
+	union addr to;
+
+	return strstr(hop, ";transport=tcp") != NULL && nat_hop_address(&to, hop) ? nat_connection(&to) : NULL;
+}
+
+bool
+dialog_id_came_by(struct dialog_id *id, const char *hop)
+{
+	return dialog_id_set_hop(id, hop, connection_of(hop));
+}
+
+bool
+dialog_id_connected(const struct dialog_id *id)
+{
+	return id->conn != NULL && connection_of(id->next_hop) == id->conn;
+}
+
+/* Of the far end, as it stands in remote. */
+static void
+far_user(const struct dialog_id *id, char *out, size_t size)
+{
+	const char *p = id->remote != NULL ? strstr(id->remote, "sip:") : NULL;
+
+	str_format(out, size, "%.*s", p != NULL ? (int)strcspn(p + 4, "@>;") : 0, p != NULL ? p + 4 : "");
+}
+
+/* The target's own address, by TCP. Should another phone be there, nobody is: what is meant for one must not reach the other. */
 static url_string_t *
 target_by_tcp(const struct dialog_id *id)
 {
@@ -244,26 +270,27 @@ target_by_tcp(const struct dialog_id *id)
 	su_home_t home[1] = { SU_HOME_INIT(home) };
 	url_t *url = url_make(home, id->target);
 	bool ok = url != NULL && nat_uri_ok(url);
+	union addr to;
+	char user[65];
 
 	if (ok)
 		ok = str_format(hop, sizeof(hop), "sip:%s%s%s;transport=tcp", url->url_host,
 		    url->url_port != NULL ? ":" : "", url->url_port != NULL ? url->url_port : "");
 	su_home_deinit(home);
+	far_user(id, user, sizeof(user));
+	if (ok && nat_hop_address(&to, hop) && flow_is_anothers(&to, user))
+		return URL_STRING_MAKE(NOWHERE);
 	return ok ? URL_STRING_MAKE(hop) : NULL;
 }
 
 url_string_t *
 dialog_id_hop(const struct dialog_id *id, uint8_t transport)
 {
-	const char *hop = id->next_hop;
-	union addr to;
-
-	if (hop[0] == '\0')
+	if (id->next_hop[0] == '\0')
 		return NULL;
-	if (transport == SIP_TRANSPORT_TCP && id->target[0] != '\0' && hop_address(&to, hop) &&
-	    !nat_connected(&to))
+	if (transport == SIP_TRANSPORT_TCP && id->target[0] != '\0' && !dialog_id_connected(id))
 		return target_by_tcp(id);
-	return URL_STRING_MAKE(hop);
+	return URL_STRING_MAKE(id->next_hop);
 }
 
 url_string_t *
@@ -284,19 +311,31 @@ dialog_id_free(struct dialog_id *id)
 	mem_free(&id->contact);
 }
 
+bool
+dialog_moved(struct leg *leg, const char *from, const char *to)
+{
+	if (leg->transport != SIP_TRANSPORT_TCP || leg->id_text.route[0] != '\0' ||
+	    strcmp(leg->id_text.next_hop, from) != 0 || dialog_id_connected(&leg->id_text) ||
+	    !dialog_id_came_by(&leg->id_text, to))
+		return false;
+	checkpoint_save(leg);
+	return true;
+}
+
 void
 dialog_connection(struct leg *leg, const char *route)
 {
-	char hop[URI_HOP_LEN];
-	union addr to, old;
+	char hop[URI_HOP_LEN], user[65];
+	union addr to;
+	const void *conn;
 
+	far_user(&leg->id_text, user, sizeof(user));
 	if (leg->transport != SIP_TRANSPORT_TCP || leg->id_text.route[0] != '\0' ||
-	    route[0] == '\0' || addr_parse(&to, route, 5060) < 0 || !nat_connected(&to))
-		return;
-	if (hop_address(&old, leg->id_text.next_hop) && nat_connected(&old))
+	    route[0] == '\0' || dialog_id_connected(&leg->id_text) || addr_parse(&to, route, 5060) < 0 ||
+	    (conn = flow_of(&to, user)) == NULL)
 		return;
 	nat_hop(hop, &to, leg->transport);
-	set(&leg->id_text.next_hop, mem_strdup(hop));
+	dialog_id_set_hop(&leg->id_text, hop, conn);
 }
 
 void
@@ -336,11 +375,14 @@ dialog_ack(struct leg *leg, const struct ipc_view *sdp)
 static int
 on_bye_response(struct leg *leg, nta_outgoing_t *orq, const sip_t *sip)
 {
-	if (nta_outgoing_status(orq) < 200)
+	int status = nta_outgoing_status(orq);
+
+	if (status < 200)
 		return 0;
-	(void)sip;
 	nta_outgoing_destroy(orq);
 	leg->bye = NULL;
+	if (adrift_unsent(leg, status, sip, ADRIFT_UP_MS))
+		return 0;
 	leg->bye_open = false;
 	checkpoint_save(leg);
 	leg_reap(leg);

@@ -38,6 +38,16 @@ int dialog_restore(struct leg *leg, uint32_t remote_cseq);
  */
 url_string_t *dialog_hop(const struct leg *leg);
 
+/*
+ * Requests go to hop (nat_hop()'s) from now on, "" to where target or route say. conn: the TCP connection that it is (NULL: none that is known to
+ * be this phone's). False: out of memory.
+ */
+bool dialog_id_set_hop(struct dialog_id *id, const char *hop, const void *conn);
+/* The same; something has just come in over it. */
+bool dialog_id_came_by(struct dialog_id *id, const char *hop);
+/* Is next_hop a TCP connection that is still there? */
+bool dialog_id_connected(const struct dialog_id *id);
+
 /* The same for a dialog that is no leg's. */
 url_string_t *dialog_id_hop(const struct dialog_id *id, uint8_t transport);
 void dialog_id_free(struct dialog_id *id);
@@ -48,6 +58,9 @@ void dialog_id_free(struct dialog_id *id);
 /* The far end's TCP connection is gone and it has another one, from "IP:PORT" (RFC 3261 section 18: what a dead port in its Contact
  * cannot reach). Requests go there from now on; "" or a connection that is not there: nothing changes. */
 void dialog_connection(struct leg *leg, const char *route);
+
+/* What went to the connection from, which is gone, goes to to; both as nat_hop() writes them. False: this leg's did not, or it is there. */
+bool dialog_moved(struct leg *leg, const char *from, const char *to);
 
 /*
  * Takes the next CSeq and saves it. Call directly before nta_outgoing_tcreate() on leg->dialog for

@@ -16,6 +16,7 @@
 #include "common/base/str.h"
 #include "sipd/auth.h"
 #include "sipd/crowd.h"
+#include "sipd/flow.h"
 #include "sipd/nat.h"
 #include "sipd/stack.h"
 
@@ -195,6 +196,8 @@ gate_look(msg_t *msg, const sip_t *sip)
 	enum claim claim;
 	struct from f;
 
+	if (nat_transport(sip->sip_via) == SIP_TRANSPORT_TCP)
+		flow_seen(sip);
 	claim = CLAIM_GOOD;
 	if (gate.required && from_of(&f, sip))
 		claim = banned(&f) ? CLAIM_NONE : claim_of(sip, &f);

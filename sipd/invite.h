@@ -25,9 +25,9 @@ void invite_in_refuse(struct leg *leg, int status, const char *phrase, unsigned 
     uint8_t q850, const char *warning);
 void invite_in_give_up(struct leg *leg);
 /* After a restart: the server transaction out of the INVITE's text. answered: our 200 had gone out
- * with that SDP (NULL: not yet). */
+ * with that SDP (NULL: not yet). tport: the connection that the caller has now, NULL: none is known. */
 bool invite_in_restore(struct leg *leg, const char *text, size_t len,
-    const struct ipc_view *answered);
+    const struct ipc_view *answered, struct tport_s *tport);
 /* ACK, CANCEL or their absence; for invite_in.c and reinvite.c. */
 int invite_on_ack(struct leg *leg, nta_incoming_t *irq, const sip_t *sip);
 
@@ -63,7 +63,7 @@ void reinvite_give_up(struct leg *leg);
 /* The ACK of a re-INVITE came (sip), or never did (NULL). */
 void reinvite_acked(struct leg *leg, const sip_t *sip);
 bool reinvite_in_restore(struct leg *leg, const char *text, size_t len,
-    const struct ipc_view *answered);
+    const struct ipc_view *answered, struct tport_s *tport);
 bool reinvite_out_restore(struct leg *leg);
 
 #endif

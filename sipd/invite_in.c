@@ -185,16 +185,25 @@ invite_in_give_up(struct leg *leg)
 		leg->forgotten = sipd.peer == NULL;
 }
 
+/* No final answer yet, and somebody to have it; who is adrift, later. */
+static bool
+waits_for_answer(const struct leg *leg)
+{
+	return leg->phase == PHASE_OFFERED && (leg->irq != NULL || leg->adrift_at != 0);
+}
+
 void
 invite_in_progress(struct leg *leg, const struct msg_leg_progress *m)
 {
 	char party[IDENTITY_PARTY_MAX];
 	uint16_t status = m->status;
 
-	if (leg->phase != PHASE_OFFERED || leg->irq == NULL || status <= 100 || status >= 200)
+	if (!waits_for_answer(leg) || status <= 100 || status >= 200)
 		return;
 	leg->last_status = status;
 	checkpoint_save(leg);
+	if (leg->irq == NULL)
+		return; /* adrift */
 	identity_of_party(party, sizeof(party), leg, m->party_user, m->party_name,
 	    m->party_headers);
 	prack_progress(leg, status, party, &m->sdp);
@@ -226,7 +235,7 @@ invite_in_answer(struct leg *leg, const struct msg_leg_answer *m)
 {
 	char party[IDENTITY_PARTY_MAX];
 
-	if (leg->phase != PHASE_OFFERED || leg->irq == NULL)
+	if (!waits_for_answer(leg))
 		return;
 	early_refuse(leg, SIP_491_REQUEST_PENDING);
 	leg->phase = PHASE_ANSWERED;
@@ -238,13 +247,20 @@ invite_in_answer(struct leg *leg, const struct msg_leg_answer *m)
 	    m->party_headers);
 	identity_keep(leg, party);
 	checkpoint_open_answer(leg, &m->sdp);
-	send_answer(leg, &m->sdp);
+	if (leg->irq != NULL)
+		send_answer(leg, &m->sdp);
 	session_timer_start(leg);
 }
 
 void
 invite_in_challenge(struct leg *leg, const struct msg_leg_challenge *m)
 {
+	if (leg->phase == PHASE_OFFERED && leg->adrift_at != 0) {
+		/* It has to ask anew anyway: that it was challenged is of no use behind another connection. */
+		leg->refused = 503;
+		leg_drop(leg);
+		return;
+	}
 	if (leg->phase != PHASE_OFFERED || leg->irq == NULL)
 		return;
 	sipd.count.responses[4]++;
@@ -261,11 +277,15 @@ invite_in_refuse(struct leg *leg, int status, const char *phrase, unsigned retry
 	char reason[32], warn[200];
 	const char *why = stack_reason_str(reason, q850);
 
-	if (leg->phase != PHASE_OFFERED || leg->irq == NULL)
+	if (!waits_for_answer(leg))
 		return;
 	if (status < 300 || status > 699)
 		status = 500;
 	sipd.count.responses[status / 100]++;
+	if (leg->irq == NULL) {
+		leg->refused = (uint16_t)status;
+		return;
+	}
 	sip_retry_after_init(after);
 	after->af_delta = retry_after;
 	str_format(warn, sizeof(warn), "399 warden \"%s\"", warning);
@@ -360,13 +380,15 @@ invite_on_ack(struct leg *leg, nta_incoming_t *irq, const sip_t *sip)
 }
 
 bool
-invite_in_restore(struct leg *leg, const char *text, size_t len, const struct ipc_view *answered)
+invite_in_restore(struct leg *leg, const char *text, size_t len, const struct ipc_view *answered, tport_t *tport)
 {
-	leg->irq = checkpoint_transaction(leg, text, len);
-	if (leg->irq == NULL)
+	leg->irq = checkpoint_transaction(leg, text, len, tport);
+	if (leg->irq == NULL && leg->adrift_at == 0)
 		return false;
-	nta_incoming_bind(leg->irq, invite_on_ack, leg);
 	leg->open = OPEN_INVITE_IN;
+	if (leg->irq == NULL)
+		return true;
+	nta_incoming_bind(leg->irq, invite_on_ack, leg);
 	if (answered != NULL)
 		send_answer(leg, answered);
 	return true;

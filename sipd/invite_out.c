@@ -11,8 +11,10 @@
 #include "common/base/id.h"
 #include "common/base/mem.h"
 #include "common/base/str.h"
+#include "sipd/adrift.h"
 #include "sipd/checkpoint.h"
 #include "sipd/dialog.h"
+#include "sipd/flow.h"
 #include "sipd/identity.h"
 #include "sipd/invite.h"
 #include "sipd/nat.h"
@@ -51,6 +53,7 @@ fill_ids(struct leg *leg, const struct msg_leg_dial *m)
 	union addr to;
 	url_t *url = url_make(home, m->request_uri);
 	bool ok = url != NULL && nat_uri_ok(url), known;
+	const void *conn;
 	char param[8];
 
 	leg->transport = m->transport;
@@ -76,9 +79,7 @@ fill_ids(struct leg *leg, const struct msg_leg_dial *m)
 	identity_print_name(name, sizeof(name), m->from_name);
 	print_uri(leg, uri, sizeof(uri), m->from_user, m->from_domain);
 	str_format(text, sizeof(text), "%s<%s>;tag=%s", name, uri, tag);
-	free(id->next_hop);
 	free(id->target);
-	id->next_hop = mem_strdup(hop);
 	id->target = mem_strdup(m->request_uri);
 	id->local = mem_strdup(text);
 	print_uri(leg, uri, sizeof(uri), m->to_user, m->to_domain);
@@ -86,7 +87,8 @@ fill_ids(struct leg *leg, const struct msg_leg_dial *m)
 	id->remote = mem_strdup(text);
 	id->call_id = mem_strdup(call_id);
 	id->contact = mem_strdup(contact);
-	return id->next_hop == NULL || id->target == NULL || id->local == NULL ||
+	conn = known && leg->transport == SIP_TRANSPORT_TCP ? flow_of(&to, m->to_user) : NULL;
+	return !dialog_id_set_hop(id, hop, conn) || id->target == NULL || id->local == NULL ||
 	        id->remote == NULL || id->call_id == NULL || id->contact == NULL
 	    ? 500
 	    : 0;
@@ -266,6 +268,8 @@ on_failure(struct leg *leg, nta_outgoing_t *orq, const sip_t *sip, int status)
 	leg->orq = NULL;
 	if (leg->phase != PHASE_GONE && status == 422 && again_with_timer(leg, sip))
 		return;
+	if (adrift_undialled(leg, status, sip))
+		return;
 	leg->open = OPEN_NONE;
 	sipd.count.responses[status / 100 <= 6 ? status / 100 : 6]++;
 	if (sip == NULL || nta_sip_is_internal(sip))
@@ -312,11 +316,13 @@ invite_out_cancel(struct leg *leg, uint8_t q850)
 	char reason[32];
 	const char *why = stack_reason_str(reason, q850);
 
-	if (leg->orq == NULL || leg->cancelled)
+	if ((leg->orq == NULL && leg->adrift_at == 0) || leg->cancelled)
 		return;
 	leg->cancelled = true;
 	leg->bye_q850 = q850;
 	checkpoint_save(leg);
+	if (leg->orq == NULL)
+		return; /* adrift: once it has come back */
 	/* nta holds it back until a 1xx is here (RFC 3261 section 9.1). */
 	nta_outgoing_tcancel(leg->orq, NULL, NULL, TAG_IF(why != NULL, SIPTAG_REASON_STR(why)),
 	    TAG_END());

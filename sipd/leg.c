@@ -9,6 +9,7 @@
 #include "common/base/clock.h"
 #include "common/base/mem.h"
 #include "common/base/str.h"
+#include "sipd/adrift.h"
 #include "sipd/checkpoint.h"
 #include "sipd/dialog.h"
 #include "sipd/invite.h"
@@ -115,6 +116,7 @@ leg_free(struct leg *leg)
 		nta_incoming_destroy(leg->early);
 	if (leg->refresh != NULL)
 		nta_outgoing_destroy(leg->refresh);
+	adrift_free(leg);
 	dialog_destroy(leg);
 	blob_free(&leg->event);
 	blob_free(&leg->told);
@@ -130,7 +132,7 @@ leg_reap(struct leg *leg)
 {
 	if (leg->busy || leg->phase != PHASE_GONE || !leg->forgotten)
 		return;
-	if (leg->orq != NULL || leg->bye != NULL || leg->bye_wanted)
+	if (leg->orq != NULL || leg->bye != NULL || leg->bye_wanted || leg->adrift_at != 0)
 		return;
 	leg_free(leg);
 }
@@ -265,6 +267,8 @@ on_timer(struct sipd *s, su_timer_t *timer, struct leg *leg)
 		early_refuse(leg, SIP_504_GATEWAY_TIME_OUT);
 	if (due(&leg->refer_at, now))
 		refer_end(leg, SIP_503_SERVICE_UNAVAILABLE);
+	if (due(&leg->adrift_at, now))
+		adrift_given_up(leg);
 	leg->busy = false;
 	leg_timer(leg);
 	leg_reap(leg);
@@ -274,7 +278,7 @@ static uint64_t
 earliest(const struct leg *leg)
 {
 	const uint64_t at[] = { leg->give_up_at, leg->glare_at, leg->refresh_at, leg->expire_at,
-		leg->early_at, leg->refer_at };
+		leg->early_at, leg->refer_at, leg->adrift_at };
 	uint64_t best = 0;
 
 	for (unsigned i = 0; i < sizeof(at) / sizeof(at[0]); i++)

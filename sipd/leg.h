@@ -40,6 +40,7 @@ struct dialog_id {
 	char *route;    /* Route headers of our requests, "" none */
 	char *next_hop; /* URI to send to whatever target says: the source address behind NAT; ""
 	                   follows route or target */
+	const void *conn; /* the TCP connection that next_hop is, to be compared; NULL: it is gone, or was another process's */
 	char *contact;  /* our Contact, with <> */
 };
 
@@ -134,6 +135,11 @@ struct leg {
 	uint64_t expire_at;  /* session timer: end the call */
 	uint64_t early_at;   /* featured has not answered what early brought */
 	uint64_t refer_at;   /* featured has not answered a REFER */
+	uint64_t adrift_at;  /* the far end's connection is gone: until when it is waited for (adrift.c) */
+	char *probe_hop;     /* adrift: where the caller may listen; probe asks */
+	nta_outgoing_t *probe;
+	uint16_t refused;    /* adrift: the final answer that its INVITE is to have, 0 none */
+	uint8_t resent;      /* how often a request was sent again to a new connection at once */
 	uint32_t session_s;  /* agreed interval, 0 none */
 	bool we_refresh;
 	uint64_t

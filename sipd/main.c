@@ -6,8 +6,10 @@
 #include <string.h>
 
 #include "common/auth/nonce_text.h"
+#include "sipd/adrift.h"
 #include "sipd/checkpoint.h"
 #include "sipd/crowd.h"
+#include "sipd/flow.h"
 #include "sipd/from_featured.h"
 #include "sipd/leg.h"
 #include "sipd/stack.h"
@@ -62,6 +64,7 @@ main(int argc, char **argv)
 	if ((r = nonce_text_init()) < 0)
 		fatal("OpenSSL has no SHA-256");
 	stack_init();
+	adrift_init();
 	checkpoint_load();
 	if ((r = subs_init()) < 0)
 		fatal("cannot prepare subscriptions: %s", strerror(-r));
@@ -76,6 +79,7 @@ main(int argc, char **argv)
 	/* Legs stay in the checkpoint: whoever comes after us goes on with them. */
 	ipc_client_free(&sipd.client);
 	subs_close();
+	flow_done();
 	checkpoint_close();
 	return sipd.exit_code;
 }

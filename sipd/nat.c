@@ -213,6 +213,17 @@ nat_uri_ok(const url_t *url)
 	    url->url_host[0] != '\0' && strlen(url->url_host) < 256;
 }
 
+bool
+nat_hop_address(union addr *a, const char *hop)
+{
+	char text[URI_HOP_LEN];
+
+	if (!str_starts(hop, "sip:") || !str_copy(text, sizeof(text), hop + 4))
+		return false;
+	text[strcspn(text, ";")] = '\0';
+	return addr_parse(a, text, 5060) == 0;
+}
+
 tport_t *
 nat_connection(const union addr *to)
 {

@@ -53,6 +53,9 @@ nat_connected(const union addr *to)
 	return nat_connection(to) != NULL;
 }
 
+/* What nat_hop() wrote, as an address. */
+bool nat_hop_address(union addr *a, const char *hop);
+
 /* sip: or sips:, with a host: the only URIs that we route by. */
 bool nat_uri_ok(const url_t *url);
 

@@ -12,8 +12,10 @@
 #include "common/base/id.h"
 #include "common/base/mem.h"
 #include "common/base/str.h"
+#include "sipd/adrift.h"
 #include "sipd/asked.h"
 #include "sipd/auth.h"
+#include "sipd/flow.h"
 #include "sipd/nat.h"
 #include "sipd/stack.h"
 
@@ -24,6 +26,8 @@
 struct reg {
 	struct asked a;
 	struct buf contacts; /* of the 200, as it comes in */
+	char source[57];     /* by TCP; else "" */
+	char user[65];
 };
 
 static void
@@ -131,7 +135,7 @@ check_contacts(const sip_t *sip, struct msg_reg_request *r)
 }
 
 static void
-accepted(struct reg *reg)
+accepted(struct reg *reg, const struct msg_reg_accepted *m)
 {
 	/* The Date lets phones without a clock of their own have one (RFC 3261 section 10.3). */
 	sip_date_t date[1];
@@ -142,6 +146,10 @@ accepted(struct reg *reg)
 		return;
 	nta_incoming_treply(reg->a.irq, SIP_200_OK, SIPTAG_DATE(date), SIPTAG_SERVER(sipd.server),
 	    TAG_IF(reg->contacts.len > 0, SIPTAG_CONTACT_STR(reg->contacts.data)), TAG_END());
+	if (reg->source[0] != '\0' && m->count > 0)
+		flow_registered(reg->source, reg->user);
+	if (m->moved_from[0] != '\0')
+		adrift_moved(m->moved_from, reg->source);
 }
 
 static void
@@ -158,7 +166,7 @@ on_reply(void *arg, const struct ipc_msg *reply)
 		    b->uri, b->params[0] != '\0' ? ";" : "", b->params, b->expires_s);
 		return;
 	case MSG_reg_accepted:
-		accepted(reg);
+		accepted(reg, reply->body);
 		break;
 	case MSG_reg_challenge:
 		c = reply->body;
@@ -201,6 +209,9 @@ register_new(msg_t *msg, sip_t *sip)
 		return;
 	}
 	reg->contacts = (struct buf)BUF_INIT(8192);
+	if (r.transport == SIP_TRANSPORT_TCP)
+		str_copy(reg->source, sizeof(reg->source), r.source);
+	str_copy(reg->user, sizeof(reg->user), r.aor_user);
 	if (!asked_begin(&reg->a, msg, sip, r.auth_present)) {
 		finish(reg);
 		return;

@@ -325,12 +325,13 @@ reinvite_acked(struct leg *leg, const sip_t *sip)
 }
 
 bool
-reinvite_in_restore(struct leg *leg, const char *text, size_t len, const struct ipc_view *answered)
+reinvite_in_restore(struct leg *leg, const char *text, size_t len, const struct ipc_view *answered,
+    tport_t *tport)
 {
 	struct ipc_view sdp = no_sdp;
 	msg_t *msg;
 
-	if ((leg->irq = checkpoint_transaction(leg, text, len)) == NULL)
+	if ((leg->irq = checkpoint_transaction(leg, text, len, tport)) == NULL)
 		return false;
 	leg->open = OPEN_REINVITE_IN;
 	nta_incoming_bind(leg->irq, invite_on_ack, leg);

@@ -15,11 +15,13 @@
 #include "common/base/clock.h"
 #include "common/base/mem.h"
 #include "common/base/str.h"
+#include "sipd/adrift.h"
 #include "sipd/checkpoint.h"
 #include "sipd/checkpoint_rec.h"
 #include "sipd/dialog.h"
 #include "sipd/invite.h"
 #include "sipd/nat.h"
+#include "sipd/stack.h"
 
 /* The next packed string, a copy; NULL when out of memory or the record is cut. */
 static char *
@@ -136,18 +138,35 @@ checkpoint_request(const struct leg *leg)
 	return NULL;
 }
 
+/* The UDP socket of ours to answer from. */
+static tport_t *
+socket_for(const sip_via_t *via)
+{
+	bool six = strchr(via->v_received != NULL ? via->v_received : via->v_host, ':') != NULL;
+	tport_t *tp = tport_primaries(nta_agent_tports(sipd.agent));
+
+	while (tp != NULL && (!tport_is_udp(tp) || six != (tport_has_ip6(tp) != 0)))
+		tp = tport_next(tp);
+	return tp;
+}
+
 nta_incoming_t *
-checkpoint_transaction(struct leg *leg, const char *text, size_t len)
+checkpoint_transaction(struct leg *leg, const char *text, size_t len, tport_t *tp)
 {
 	msg_t *msg = msg_make(sip_default_mclass(), 0, text, (ssize_t)len);
 	sip_t *sip = msg != NULL ? sip_object(msg) : NULL;
-	tport_t *tp = NULL;
 
 	if (sip == NULL || sip->sip_request == NULL || sip->sip_via == NULL ||
 	    sip->sip_from == NULL || sip->sip_to == NULL || sip->sip_call_id == NULL ||
 	    sip->sip_cseq == NULL) {
 		if (msg != NULL)
 			msg_destroy(msg);
+		return NULL;
+	}
+	/* The connection that it came by is gone. */
+	if (tp == NULL && nat_transport(sip->sip_via) == SIP_TRANSPORT_TCP) {
+		adrift_caller(leg, sip);
+		msg_destroy(msg);
 		return NULL;
 	}
 	/*
@@ -159,22 +178,43 @@ checkpoint_transaction(struct leg *leg, const char *text, size_t len)
 		sip_header_remove(msg, sip, (sip_header_t *)sip->sip_require);
 	if (sip->sip_supported != NULL)
 		sip_header_remove(msg, sip, (sip_header_t *)sip->sip_supported);
-	/* The connection that it came by is gone: answers go to the port that the caller listens on
-	 * (RFC 3261 section 18.2.2). */
-	if (nat_transport(sip->sip_via) == SIP_TRANSPORT_TCP)
-		msg_header_remove_param(sip->sip_via->v_common, "rport");
-	for (tp = tport_primaries(nta_agent_tports(sipd.agent)); tp != NULL; tp = tport_next(tp))
-		if (nat_transport(sip->sip_via) ==
-		        (tport_is_udp(tp) ? SIP_TRANSPORT_UDP : SIP_TRANSPORT_TCP) &&
-		    (strchr(sip->sip_via->v_received != NULL ? sip->sip_via->v_received
-		                                             : sip->sip_via->v_host,
-		         ':') != NULL) == tport_has_ip6(tp))
-			break;
+	if (tp == NULL)
+		tp = socket_for(sip->sip_via);
 	if (tp == NULL) {
 		msg_destroy(msg);
 		return NULL;
 	}
 	return nta_incoming_create(sipd.agent, leg->dialog, msg, sip, NTATAG_TPORT(tp), TAG_END());
+}
+
+bool
+checkpoint_caller_back(struct leg *leg, tport_t *tport)
+{
+	const struct open_rec *open = leg->open_slot != CKPT_NONE
+	    ? ckpt_get(sipd.ck_open, leg->open_slot)
+	    : NULL;
+	struct ipc_view b = { NULL, 0 };
+	const char *a;
+
+	if (open == NULL || open->leg != leg->id || open->a_len + open->b_len > OPEN_TAIL)
+		return false;
+	a = ckpt_tail(sipd.ck_open, leg->open_slot);
+	b = (struct ipc_view){ (const uint8_t *)a + open->a_len, open->b_len };
+	if (open->kind == OPEN_REINVITE_IN && leg->phase == PHASE_UP)
+		return reinvite_in_restore(leg, a, open->a_len, open->has_b ? &b : NULL, tport);
+	if (open->kind != OPEN_INVITE_IN)
+		return false;
+	if (!invite_in_restore(leg, a, open->a_len, leg->phase == PHASE_ANSWERED && open->has_b ? &b : NULL, tport))
+		return false;
+	if (leg->refused != 0) {
+		stack_answer(leg->irq, leg->refused, NULL);
+		leg->irq = NULL;
+		leg->refused = 0;
+	} else if (leg->phase == PHASE_OFFERED && leg->last_status > 100) {
+		nta_incoming_treply(leg->irq, leg->last_status, NULL, SIPTAG_CONTACT_STR(leg->id_text.contact),
+		    SIPTAG_SERVER(sipd.server), TAG_END());
+	}
+	return true;
 }
 
 /* Goes on with the INVITE under way. False: the leg cannot go on. */
@@ -209,7 +249,7 @@ restore_open(struct leg *leg, const struct leg_rec *rec)
 		if (leg->phase == PHASE_OFFERED && open->has_b)
 			leg_told(leg, 0, &b);
 		ok = invite_in_restore(leg, a, open->a_len,
-		    leg->phase != PHASE_OFFERED && open->has_b ? &b : NULL);
+		    leg->phase != PHASE_OFFERED && open->has_b ? &b : NULL, NULL);
 		return ok || leg->phase != PHASE_OFFERED;
 	case OPEN_INVITE_OUT:
 		if (open->has_b && leg->phase == PHASE_UP) {
@@ -225,7 +265,7 @@ restore_open(struct leg *leg, const struct leg_rec *rec)
 		free(hold);
 		return ok;
 	case OPEN_REINVITE_IN:
-		return reinvite_in_restore(leg, a, open->a_len, open->has_b ? &b : NULL) ||
+		return reinvite_in_restore(leg, a, open->a_len, open->has_b ? &b : NULL, NULL) ||
 		    leg->phase == PHASE_UP;
 	case OPEN_REINVITE_OUT:
 		blob_set(&leg->event, a, open->a_len);

@@ -81,7 +81,7 @@ sub_dialog_of(struct sub *sub, const msg_t *msg, const sip_t *sip, const char *t
 	    !set(&id->remote, dialog_header_text(sip->sip_from)) ||
 	    !set(&id->call_id, mem_strdup(sip->sip_call_id->i_id)) ||
 	    !set(&id->target, dialog_url_text(sip->sip_contact->m_url)) ||
-	    !set(&id->next_hop, mem_strdup(hop)) || !set(&id->contact, mem_strdup(contact)))
+	    !dialog_id_came_by(id, hop) || !set(&id->contact, mem_strdup(contact)))
 		return -EMSGSIZE;
 	return 0;
 }
@@ -121,8 +121,7 @@ sub_dialog_refresh(struct sub *sub, const sip_t *sip)
 		return;
 	sub->transport = nat_transport(sip->sip_via);
 	hop_of(hop, sip, sub->transport, sub->id_text.route);
-	if (strcmp(hop, sub->id_text.next_hop) != 0)
-		set(&sub->id_text.next_hop, mem_strdup(hop));
+	dialog_id_came_by(&sub->id_text, hop);
 	if (strcmp(text, sub->id_text.target) != 0)
 		nta_leg_server_route(sub->dialog, NULL, m);
 	set(&sub->id_text.target, text);

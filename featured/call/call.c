@@ -417,6 +417,15 @@ failed_in_words(const struct call *call, enum cdr_side by, uint16_t *status, uin
 	return true;
 }
 
+/* When what ends it happened; that a daemon says, so only if it can be. */
+static uint64_t
+ended_at(const struct core *core, const struct call *call)
+{
+	uint64_t at = core->happened_ms;
+
+	return at >= call->r.start_ms && at >= call->r.answer_ms && at < core->real_ms ? at : core->real_ms;
+}
+
 void
 call_end(struct core *core, struct call *call, uint16_t status, uint8_t q850, enum cdr_side by,
     const char *cause)
@@ -433,7 +442,7 @@ call_end(struct core *core, struct call *call, uint16_t status, uint8_t q850, en
 		app->stop(core, call);
 	if (q850 == 0)
 		q850 = cdr_q850_of_status(status);
-	call->r.end_ms = core->real_ms;
+	call->r.end_ms = ended_at(core, call);
 	note_parties(core, call);
 	call->r.status = call->r.answer_ms != 0 ? 200 : status;
 	call->r.q850 = q850;

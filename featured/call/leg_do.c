@@ -479,7 +479,10 @@ over(struct core *core, struct leg *leg, const struct leg_arg *arg)
 	session_close(core, leg);
 	if (!leg->r.told_gone) {
 		leg->r.told_gone = 1;
+		/* We may have been away when it happened. */
+		core->happened_ms = arg->at_ms;
 		call_leg_event(core, leg, CALL_LEG_GONE, arg);
+		core->happened_ms = 0;
 	}
 }
 

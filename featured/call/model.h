@@ -418,6 +418,7 @@ struct core {
 	struct core_env env;
 	uint64_t mono_ms;
 	uint64_t real_ms;
+	uint64_t happened_ms; /* while an end is dealt with that was told late: when it was; 0 now */
 	struct out *out;
 	struct ckpt *calls_ck;
 	struct ckpt *legs_ck;

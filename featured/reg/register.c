@@ -44,6 +44,7 @@ struct work {
 	uint32_t			 id;
 	uint64_t			 now_ms;
 	char				 aor[AOR_LEN + 1];
+	char				 moved_from[57];	/* see reg_accepted */
 };
 
 int
@@ -162,9 +163,35 @@ same_param(const char *a, const char *b, const char *name)
 	return alen == blen && memcmp(av, bv, alen) == 0;
 }
 
+/* Without its port and what follows: "sip:1001@10.0.0.5"; bytes of it. */
+static size_t
+uri_host_len(const char *uri)
+{
+	const char *at = strchr(uri, '@');
+	const char *host = at != NULL ? at + 1 : strchr(uri, ':') + 1;
+
+	if (*host == '[')
+		host += strcspn(host, "]");
+	return (size_t)(host - uri) + strcspn(host, ":;");
+}
+
+/*
+ * The same Call-ID (RFC 3261 section 10.2.4: a phone keeps it as long as it runs), over TCP, the same user and host: its Contact
+ * names the port of its connection, which is another one now.
+ */
+static bool
+same_flow(const struct work *w, const struct msg_reg_contact *c, const struct binding *one)
+{
+	size_t n = uri_host_len(one->uri);
+
+	return w->r->n == 1 && one->transport == SIP_TRANSPORT_TCP && w->m->transport == SIP_TRANSPORT_TCP &&
+	    str_eq(one->sip_call_id, w->m->sip_call_id) && w->m->cseq > one->cseq && !str_eq(one->source, w->m->source) &&
+	    uri_host_len(c->uri) == n && strncasecmp(one->uri, c->uri, n) == 0;
+}
+
 /*
  * The binding that this contact refreshes: the same URI, or the same device and flow (RFC 5626
- * section 6: +sip.instance and reg-id) that has come back with another address after a restart.
+ * section 6: +sip.instance and reg-id) that has come back with another address after a restart, or a phone whose TCP connection is another.
  */
 static struct binding *
 match(const struct work *w, const struct msg_reg_contact *c)
@@ -177,11 +204,10 @@ match(const struct work *w, const struct msg_reg_contact *c)
 			return one;
 	}
 	param(c->params, "+sip.instance", &len);
-	if (len == 0)
-		return NULL;
 	for (one = bindings_first(w->r->bindings, w->aor); one != NULL; one = bindings_next(one)) {
-		if (same_param(one->params, c->params, "+sip.instance") &&
-		    same_param(one->params, c->params, "reg-id"))
+		if (len > 0 ? same_param(one->params, c->params, "+sip.instance") &&
+		            same_param(one->params, c->params, "reg-id")
+		            : same_flow(w, c, one))
 			return one;
 	}
 	return NULL;
@@ -214,7 +240,7 @@ fill(const struct work *w, const struct msg_reg_contact *c, struct binding *b)
 
 /* False: no room. */
 static bool
-apply(const struct work *w, const struct msg_reg_contact *c)
+apply(struct work *w, const struct msg_reg_contact *c)
 {
 	struct binding *one = match(w, c), fresh = { 0 };
 
@@ -230,6 +256,9 @@ apply(const struct work *w, const struct msg_reg_contact *c)
 			one->anew_ms = w->now_ms;
 			bindings_set_told_empty(one, false);
 		}
+		if (one->transport == SIP_TRANSPORT_TCP && w->m->transport == SIP_TRANSPORT_TCP &&
+		    !str_eq(one->source, w->m->source))
+			str_copy(w->moved_from, sizeof(w->moved_from), one->source);
 		fill(w, c, one);
 		bindings_changed(w->r->bindings, one);
 		return true;
@@ -271,6 +300,7 @@ accept_all(const struct work *w)
 		ipc_reply_item(w->peer, w->id, MSG_reg_binding, &item);
 		done.count++;
 	}
+	str_copy(done.moved_from, sizeof(done.moved_from), w->moved_from);
 	ipc_reply(w->peer, w->id, MSG_reg_accepted, &done);
 }
 
@@ -366,7 +396,7 @@ check_contacts(const struct work *w)
 }
 
 static bool
-change(const struct work *w)
+change(struct work *w)
 {
 	struct registrar *r = w->r;
 

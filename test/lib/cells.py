@@ -51,8 +51,8 @@ class Record:
 
 class Cell:
     """One call of the matrix. Phones a, b and c belong to it alone; each has a tone of its own."""
-    def __init__(self, suite, who, a, b, c, slot):
-        self.s, self.who, self.phones, self.slot = suite, who, (a, b, c), slot
+    def __init__(self, suite, killed, who, a, b, c, slot):
+        self.s, self.killed, self.who, self.phones, self.slot = suite, killed, who, (a, b, c), slot
         self.a, self.b, self.c = a, b, c
         self.broken, self.records = None, []
 
@@ -102,6 +102,17 @@ class Cell:
             leg.answer(timeout=WAIT)
             if out:
                 out.up(WAIT)
+
+    def insist(self, send):
+        """A request that is sent again, as long as no connection or no answer can be had, until it is known to have been done."""
+        for _ in range(8):
+            try:
+                if send().status in (200, 202, 481):
+                    return
+            except (AssertionError, OSError):
+                pass
+            time.sleep(0.2)
+        raise AssertionError("never answered")
 
     def hear(self, x, y, seconds=0.3):
         """Each the other, and nothing else."""

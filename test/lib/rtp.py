@@ -125,6 +125,7 @@ class Rtp:
         self.ssrc, self.seq, self.ts, self.at = random.getrandbits(32), random.getrandbits(16), random.getrandbits(32), 0
         self.heard = collections.deque(maxlen=1500)         # payload type and payload of what was heard
         self.times = collections.deque(maxlen=4096)         # arrival, sequence number, SSRC, payload type
+        self.sent = 0                                       # packets of the tone
         self.packets, self.keys, self._key_ts, self._dtmf = 0, "", None, collections.deque()
         self.alaw = False                                   # the far end takes no mu-law
         self.lose = None                                    # of a packet (payload type, payload): whether it gets lost on its way out
@@ -191,6 +192,7 @@ class Rtp:
         elif self.sending and self.far:
             source = tone_second(self.tone) if self.tone else SILENCE
             self._send(0, source[self.at:self.at + FRAME])
+            self.sent += 1
         self.ts = self.ts + FRAME & 0xFFFFFFFF
         self.at = (self.at + FRAME) % RATE
 

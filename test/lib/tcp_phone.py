@@ -8,6 +8,8 @@ A scripted phone (phone.py) on TCP that does what real ones do when their connec
 
 Either way an answer goes by the connection that is there, or a new one (RFC 3261 section 18.2.2).
 """
+import contextlib
+import random
 import socket
 import threading
 import time
@@ -15,6 +17,13 @@ import time
 from phone import Phone
 from rtp import engine, lock
 from sip_lib import from_stream
+
+
+def listener(host):
+    """On a port that the kernel gives to nobody's connection, as one on another machine would be."""
+    while True:
+        with contextlib.suppress(OSError):
+            return socket.create_server((host, random.randrange(10000, 19900)))
 
 
 class TcpPhone(Phone):
@@ -26,7 +35,7 @@ class TcpPhone(Phone):
             engine.remove(self.sock)
             self._use(self.sock)
         if listens:
-            self.server = socket.create_server((self.host, 0))
+            self.server = listener(self.host)
             self.port = self.server.getsockname()[1]
             engine.add(self.server, self._accept)
 
