@@ -7,6 +7,7 @@ ends it and all that belongs to it. Results are lines "ok NAME" and "not ok NAME
     check("a call", lambda: ...)          # not ok when it raises
     finish(s)                             # stops it, exits 0 or 1
 """
+import atexit
 import contextlib
 import json
 import os
@@ -81,6 +82,8 @@ class Suite:
             with open("%s/etc/%s.overrides" % (self.dir, name), "w") as f:
                 f.write("".join(line + "\n" for line in lines))
         self.base, self.lock = self._port_base()
+        self.stopped = False
+        atexit.register(self.stop)      # also when the test ends by an exception, or nobody reads what it says
         for sig in (signal.SIGTERM, signal.SIGINT):
             signal.signal(sig, lambda n, f: (self.stop(), os._exit(128 + n)))
         r = self.stack("start", "--port-base", str(self.base))
@@ -198,6 +201,9 @@ class Suite:
                    if low <= int(line.split()[3].rsplit(":", 1)[1]) <= high and "mediad" in line)
 
     def stop(self):
+        if self.stopped:
+            return
+        self.stopped = True
         for sig in (signal.SIGTERM, signal.SIGINT):
             signal.signal(sig, signal.SIG_IGN)
         r = self.stack("stop")
