@@ -161,7 +161,7 @@ back(struct leg *leg, tport_t *tport)
 }
 
 void
-adrift_moved(const char *from, const char *to)
+adrift_moved(const char *user, const char *from, const char *to)
 {
 	char old[URI_HOP_LEN], new[URI_HOP_LEN];
 	struct leg *leg, *next;
@@ -174,7 +174,7 @@ adrift_moved(const char *from, const char *to)
 	nat_hop(old, &was, SIP_TRANSPORT_TCP);
 	nat_hop(new, &is, SIP_TRANSPORT_TCP);
 	HASH_ITER(hh, sipd.legs, leg, next)
-	if (dialog_moved(leg, old, new))
+	if (dialog_moved(leg, user, old, new))
 		back(leg, tport);
 }
 

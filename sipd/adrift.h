@@ -30,8 +30,8 @@ bool adrift_undialled(struct leg *leg, int status, const sip_t *sip);
  */
 void adrift_caller(struct leg *leg, const sip_t *sip);
 
-/* The phone that was at from ("IP:PORT") has registered over the connection to. What waits for it is sent. */
-void adrift_moved(const char *from, const char *to);
+/* The phone of user that was at from ("IP:PORT") has registered over the connection to. What waits for it is sent. */
+void adrift_moved(const char *user, const char *from, const char *to);
 
 /* adrift_at is over. */
 void adrift_given_up(struct leg *leg);

@@ -312,9 +312,13 @@ dialog_id_free(struct dialog_id *id)
 }
 
 bool
-dialog_moved(struct leg *leg, const char *from, const char *to)
+dialog_moved(struct leg *leg, const char *user, const char *from, const char *to)
 {
-	if (leg->transport != SIP_TRANSPORT_TCP || leg->id_text.route[0] != '\0' ||
+	char far[65];
+
+	/* Another phone may have had that address before or after it. */
+	far_user(&leg->id_text, far, sizeof(far));
+	if (!str_eq(far, user) || leg->transport != SIP_TRANSPORT_TCP || leg->id_text.route[0] != '\0' ||
 	    strcmp(leg->id_text.next_hop, from) != 0 || dialog_id_connected(&leg->id_text) ||
 	    !dialog_id_came_by(&leg->id_text, to))
 		return false;

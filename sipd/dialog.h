@@ -59,8 +59,8 @@ void dialog_id_free(struct dialog_id *id);
  * cannot reach). Requests go there from now on; "" or a connection that is not there: nothing changes. */
 void dialog_connection(struct leg *leg, const char *route);
 
-/* What went to the connection from, which is gone, goes to to; both as nat_hop() writes them. False: this leg's did not, or it is there. */
-bool dialog_moved(struct leg *leg, const char *from, const char *to);
+/* What went to user by the connection from, which is gone, goes to to; both as nat_hop() writes them. False: this leg's did not, or it is there. */
+bool dialog_moved(struct leg *leg, const char *user, const char *from, const char *to);
 
 /*
  * Takes the next CSeq and saves it. Call directly before nta_outgoing_tcreate() on leg->dialog for

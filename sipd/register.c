@@ -149,7 +149,7 @@ accepted(struct reg *reg, const struct msg_reg_accepted *m)
 	if (reg->source[0] != '\0' && m->count > 0)
 		flow_registered(reg->source, reg->user);
 	if (m->moved_from[0] != '\0')
-		adrift_moved(m->moved_from, reg->source);
+		adrift_moved(reg->user, m->moved_from, reg->source);
 }
 
 static void
