@@ -120,6 +120,13 @@ settings_is_language(const char *text)
 	return false;
 }
 
+/* A sub-directory of mediad's music_on_hold.directory; empty: the default one. */
+static bool
+settings_is_class(const char *name)
+{
+	return name[0] != '.' && strchr(name, '/') == NULL;
+}
+
 static bool
 check_extension(struct conf *conf, const struct extension *x, size_t i)
 {
@@ -136,13 +143,18 @@ check_extension(struct conf *conf, const struct extension *x, size_t i)
 		    "a voicemail PIN has 4 to %d digits", EXT_PIN_LEN);
 	if (!settings_is_language(x->language) && x->language[0] != '\0')
 		return conf_error(conf, item_path(path, sizeof(path), "extensions", i, "language"),
-		    "\"%.8s\" is no language that is spoken here", x->language);
+		    "\"%.8s\" is none of the languages en, fr, es, it, ru", x->language);
 	for (const char *p = x->password; *p != '\0'; p++) {
 		if ((unsigned char)*p < ' ' || *p == 0x7f)
 			return conf_error(conf,
 			    item_path(path, sizeof(path), "extensions", i, "password"),
 			    "a control character in a password");
 	}
+	if (!settings_is_class(x->music_on_hold))
+		return conf_error(conf,
+		    item_path(path, sizeof(path), "extensions", i, "music_on_hold"),
+		    "a class of music is the name of a directory, without slashes and not "
+		    "beginning with a dot");
 	return check_codecs(conf, "extensions", i, "codecs", &x->codecs);
 }
 
@@ -194,6 +206,7 @@ static bool
 check_members(struct conf *conf, const struct settings *s, const char *path,
     const struct conf_strs *members, bool seconds)
 {
+	const struct extension *seen[MEMBERS_MAX];
 	char number[EXT_NUMBER_LEN + 1];
 	int64_t time;
 
@@ -209,14 +222,37 @@ check_members(struct conf *conf, const struct settings *s, const char *path,
 			    "\"%.60s\" is not NUMBER or NUMBER:SECONDS (5 to 600)", text);
 		if (!seconds && !str_copy(number, sizeof(number), text))
 			return conf_error(conf, path, "\"%.60s\" is too long", text);
-		if (settings_extension(s, number) != NULL)
+		if ((seen[i] = settings_extension(s, number)) != NULL) {
+			for (size_t k = 0; k < i; k++)
+				if (seen[k] == seen[i])
+					return conf_error(conf, path, "\"%s\" is given twice",
+					    number);
 			continue;
+		}
 		if (number[0] == '+' || only(number, DIGITS))
 			return conf_error(conf, path,
 			    "\"%.60s\" is no extension (numbers outside cannot be rung from here)",
 			    number);
 		return conf_error(conf, path, "there is no extension \"%.60s\"", number);
 	}
+	return true;
+}
+
+/* Who is rung for an extension is somebody else: it was rung itself. */
+static bool
+check_find_me(struct conf *conf, const struct settings *s, size_t i)
+{
+	const struct extension *x = settings_extension_at(s, i);
+	char number[EXT_NUMBER_LEN + 1], path[64];
+	int64_t time;
+
+	item_path(path, sizeof(path), "extensions", i, "find_me");
+	if (!check_members(conf, s, path, &x->find_me, true))
+		return false;
+	for (size_t k = 0; k < x->find_me.n; k++)
+		if (settings_find_me(x->find_me.v[k], number, &time) && str_eq(number, x->number))
+			return conf_error(conf, path,
+			    "\"%s\" is the extension itself, which rings first anyway", number);
 	return true;
 }
 
@@ -318,9 +354,7 @@ check_groups(struct conf *conf, const struct settings *s)
 	for (size_t i = 0; ok && i < n; i++)
 		ok = check_overflow(conf, s, i);
 	for (size_t i = 0; ok && i < s->extensions.n; i++)
-		ok = check_members(conf, s,
-		    item_path(path, sizeof(path), "extensions", i, "find_me"),
-		    &settings_extension_at(s, i)->find_me, true);
+		ok = check_find_me(conf, s, i);
 	return ok;
 }
 
@@ -487,6 +521,9 @@ check_ranges(struct conf *conf, const struct settings *s)
 		return conf_error(conf, "subscriptions.default_expires",
 		    "subscriptions.default_expires is not between subscriptions.min_expires and "
 		    "subscriptions.max_expires");
+	if (s->voicemail.min_message_duration_s > s->voicemail.max_message_duration_s)
+		return conf_error(conf, "voicemail.min_message_duration",
+		    "voicemail.min_message_duration is over voicemail.max_message_duration");
 	/* Both stand in quotes in headers and in the text that digests hash. */
 	if (strpbrk(s->server.realm, "\"\\:") != NULL)
 		return conf_error(conf, "server.realm",
@@ -495,7 +532,7 @@ check_ranges(struct conf *conf, const struct settings *s)
 		return conf_error(conf, "server.domain", "server.domain is not a domain");
 	if (!settings_is_language(s->server.language))
 		return conf_error(conf, "server.language",
-		    "\"%.8s\" is no language that is spoken here", s->server.language);
+		    "\"%.8s\" is none of the languages en, fr, es, it, ru", s->server.language);
 	if (s->database.host[0] != '/')
 		return conf_error(conf, "database.host",
 		    "database.host is the directory of a Unix socket and begins with /");

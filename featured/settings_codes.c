@@ -115,8 +115,11 @@ settings_check_codes(struct conf *conf, const struct settings *s)
 		str_format(path, sizeof(path), "feature_codes.%s", p->key);
 		if (!known)
 			return conf_error(conf, path, "unknown feature \"%.40s\"", p->key);
-		if (p->value[0] == '\0' || strlen(p->value) > 16 || p->value[strspn(p->value, "0123456789*#")] != '\0')
-			return conf_error(conf, path, "a feature code has 1 to 16 digits, * and #");
+		if (p->value[0] == '\0' || strlen(p->value) > 16 ||
+		    p->value[strspn(p->value, "0123456789*#")] != '\0')
+			return conf_error(conf, path,
+			    "a feature code has 1 to 16 digits, * and #, and no letter for what "
+			    "follows it");
 	}
 	for (size_t i = 0; i < FEATURES; i++) {
 		for (size_t k = 0; k < i; k++) {

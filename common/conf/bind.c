@@ -161,7 +161,8 @@ bind_section(struct load *l, const struct conf_key *keys, void *base, const stru
 			if ((r = bind_section(l, keys, base, k, name, where)) < 0)
 				return r;
 		} else {
-			return load_fail(l, k->line, path, "unknown key");
+			return load_fail(l, k->line, path,
+			    "unknown key; -K prints those there are");
 		}
 	}
 	return 0;

@@ -168,7 +168,7 @@ apply_override(struct load *l, const char *text, void *settings)
 		return load_fail(l, 0, text, "want section.key=value");
 	l->opt = path;
 	if ((key = bind_find(l->conf->keys, path, &section)) == NULL)
-		return load_fail(l, 0, path, "unknown key");
+		return load_fail(l, 0, path, "unknown key; -K prints those there are");
 	if (value_is_scalar(key)) {
 		struct node scalar = {
 			.kind = NODE_SCALAR, .plain = true, .text = mem_strdup(eq + 1)

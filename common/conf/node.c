@@ -206,7 +206,8 @@ parse_node(struct reader *r, unsigned depth, struct node **out)
 		else
 			e = parse_kids(r, n, depth);
 	} else {
-		e = fail(r, n->line, "aliases are not supported");
+		e = fail(r, n->line,
+		    "aliases are not supported; put a text that begins with * in quotes");
 	}
 	if (e < 0)
 		node_free(&n);

@@ -243,7 +243,8 @@ arguments_are_checked(void **state)
 	expect_exit(arg, "-oserver.port=0", 78,
 	    "sipd: -o server.port: want a whole number from 1 to 65535");
 	write_file("server:\n  prt: 1\n");
-	snprintf(want, sizeof(want), "sipd: %s:2: server.prt: unknown key\n", file);
+	snprintf(want, sizeof(want),
+	    "sipd: %s:2: server.prt: unknown key; -K prints those there are\n", file);
 	expect_exit(arg, NULL, 78, want);
 	write_file("logging:\n  file: /nowhere/log\n");
 	expect_exit(arg, NULL, 1,

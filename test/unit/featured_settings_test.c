@@ -139,7 +139,8 @@ mistakes(void **state)
 		{ "announcements:\n  - number: \"1900\"\n  - number: \"1900\"\n", 3,
 		    "given twice" },
 		{ "announcements:\n  - number: \"1900\"\n    then: \"1900\"\n", 3, "in a circle" },
-		{ "announcements:\n  - number: \"1900\"\n    then: \"1999\"\n", 3, "no extension or group" },
+		{ "announcements:\n  - number: \"1900\"\n    then: \"1999\"\n", 3,
+		    "no extension or group" },
 		{ "announcements:\n  - number: \"1900\"\n    recorded_by: [\"1\"]\n", 3,
 		    "no extension" },
 		{ "extensions:\n  - number: \"1\"\nring_groups:\n  - number: \"1900\"\n    "
@@ -167,7 +168,23 @@ mistakes(void **state)
 		{ "server:\n  realm: 'a\"b'\n", 2, "quotes" },
 		{ "server:\n  domain: \"a b\"\n", 2, "not a domain" },
 		{ "database:\n  host: localhost\n", 2, "Unix socket" },
-		{ "server:\n  relm: x\n", 2, "relm" },
+		{ "server:\n  relm: x\n", 2, "-K prints those there are" },
+		{ "server:\n  language: de\n", 2, "none of the languages en, fr" },
+		{ "extensions:\n  - number: \"1\"\n    language: de\n", 3,
+		    "none of the languages en" },
+		{ "extensions:\n  - number: \"1\"\n    music_on_hold: \"../x\"\n", 3,
+		    "a directory" },
+		{ "extensions:\n  - number: \"1\"\n    find_me: [\"1:20\"]\n", 3, "itself" },
+		{ "extensions:\n  - number: \"1\"\n    find_me: [\"2\", \"2:20\"]\n  - number: "
+		  "\"2\"\n",
+		    3, "given twice" },
+		{ "extensions:\n  - number: \"1\"\nring_groups:\n"
+		  "  - number: \"600\"\n    members: [\"1\", \"1\"]\n",
+		    5, "given twice" },
+		{ "feature_codes:\n  forward_all: \"*72N\"\n", 2, "no letter for what follows" },
+		{ "feature_codes:\n  echo: *43\n", 2, "begins with * in quotes" },
+		{ "voicemail:\n  max_message_duration: 5\n  min_message_duration: 9\n", 3,
+		    "is over" },
 		{ "features:\n  max_call_duration: forever\n", 2, "whole number" },
 	};
 	char at[320];
