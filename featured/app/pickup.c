@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "featured/app/app.h"
+#include "featured/call/consult.h"
 #include "featured/call/join.h"
 #include "featured/call/park.h"
 #include "featured/call/session.h"
@@ -151,7 +152,10 @@ take_place(struct core *core, struct call *call, struct leg *leg)
 {
 	const struct plan_step step = call->r.plan.steps[call->r.step];
 
-	if (call->r.app == APP_PICKUP)
+	/* Whoever waits meanwhile would wait for somebody in a third call. */
+	if (consult_is(call))
+		call_app_done(core, call, OUTCOME_FAILED, 403, 21);
+	else if (call->r.app == APP_PICKUP)
 		pick_up(core, call, leg, step.target);
 	else if (call->r.app == APP_RETRIEVE)
 		retrieve(core, call, leg, step.target);

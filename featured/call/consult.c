@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "featured/call/join.h"
+#include "featured/call/park.h"
 #include "featured/call/session.h"
 #include "featured/call/transfer.h"
 #include "featured/settings.h"
@@ -19,6 +20,12 @@ consult_is(const struct call *call)
 	static const struct uuid none;
 
 	return uuid_cmp(&call->r.consults, &none) != 0;
+}
+
+bool
+consult_by(const struct leg *leg)
+{
+	return consult_is(leg->call) && leg->r.id == leg->call->r.caller;
 }
 
 static void
@@ -205,6 +212,7 @@ consult_complete(struct core *core, struct call *call)
 {
 	struct call *waiting = waiting_call(core, call);
 	struct leg *by = call_caller(core, call), *stays;
+	char to[sizeof(call->r.to)];
 
 	if (waiting == NULL || by == NULL)
 		return false;
@@ -216,8 +224,10 @@ consult_complete(struct core *core, struct call *call)
 		return true;
 	}
 	/* It talked to no party but, say, to a mailbox: then the other one goes there. */
+	str_copy(to, sizeof(to), call->r.to);
+	park_held(core, call, to, sizeof(to));
 	if (stays == NULL || !leg_is_up(stays) || call->r.answer_ms == 0 ||
-	    transfer_retarget(core, waiting, stays, by, call->r.to) != 0)
+	    transfer_retarget(core, waiting, stays, by, to) != 0)
 		call_end(core, waiting, 480, 16,
 		    waiting->r.caller == by->r.id ? CDR_SIDE_CALLER : CDR_SIDE_CALLEE, NULL);
 	return false;
@@ -232,9 +242,11 @@ consult_over(struct core *core, struct call *call)
 	if (!consult_is(call))
 		return;
 	not_any_more(core, call);
-	if (waiting == NULL || by == NULL || by->call != call)
+	if (waiting == NULL || waiting->r.u.consult.phase != CONSULT_AWAY ||
+	    leg_in(core, waiting, waiting->r.u.consult.by) != NULL)
 		return;
-	if (!leg_is_up(by)) {
+	/* Gone, or in a third call: whoever waits would do so for ever. */
+	if (by == NULL || by->call != call || !leg_is_up(by)) {
 		call_end(core, waiting, 480, 16, CDR_SIDE_SYSTEM, NULL);
 		return;
 	}

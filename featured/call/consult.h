@@ -31,6 +31,8 @@ void consult_left(struct core *core, struct call *call, const struct leg *gone);
 
 /* Is the call a consultation? */
 bool consult_is(const struct call *call);
+/* Is leg the caller of one: the party for whom another one waits? */
+bool consult_by(const struct leg *leg);
 /* From call.c. The consultation's caller has hung up: true if that completed the transfer. */
 bool consult_complete(struct core *core, struct call *call);
 /* The call ends; if it is a consultation, its caller goes back. */

@@ -34,7 +34,7 @@ static bool
 may_consult(const struct core *core, const struct leg *leg)
 {
 	return core->settings->features.call_transfer &&
-	    (!consult_is(leg->call) || leg->r.id == leg->call->r.caller);
+	    (!consult_is(leg->call) || consult_by(leg));
 }
 
 static void
@@ -55,8 +55,7 @@ attended(struct core *core, struct leg *leg)
 static bool
 may_three(const struct core *core, const struct leg *leg)
 {
-	return core->settings->features.call_transfer && consult_is(leg->call) &&
-	    leg->r.id == leg->call->r.caller;
+	return core->settings->features.call_transfer && consult_by(leg);
 }
 
 static bool

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "featured/call/consult.h"
 #include "featured/call/join.h"
 #include "featured/call/park.h"
 #include "featured/call/session.h"
@@ -150,6 +151,9 @@ transfer_blind(struct core *core, struct leg *by, const char *to)
 		return 403;
 	if (stays == NULL)
 		return 480;
+	/* Somebody waits for it, and would be brought together with whom it knows nothing of. */
+	if (consult_by(by))
+		return 403;
 	return transfer_retarget(core, by->call, stays, by, to);
 }
 
@@ -254,8 +258,15 @@ transfer_attended(struct core *core, struct leg *by, struct leg *other)
 		return 403;
 	if (by->call == other->call || stays == NULL || other->call->r.ending)
 		return 481;
-	/* The older call goes on; when nobody answers yet in the other one, the one that talks. */
-	if (far != NULL && other->call->r.start_ms < by->call->r.start_ms) {
+	if (consult_by(by) || consult_by(other) ||
+	    (consult_is(other->call) && (far == NULL || consult_is(by->call))))
+		return 403;
+	/*
+	 * The older call goes on; when nobody answers yet in the other one, the one that talks; and one
+	 * that somebody waits for in any case.
+	 */
+	if (far != NULL && !consult_is(by->call) &&
+	    (consult_is(other->call) || other->call->r.start_ms < by->call->r.start_ms)) {
 		swap = by;
 		by = other;
 		other = swap;
