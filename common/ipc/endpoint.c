@@ -19,6 +19,7 @@
 #include "common/ipc/peer_impl.h"
 
 #define SERVER_PEERS 16
+#define SILENT_MAX 3 /* connections without hello of one uid, for each role that it may have */
 #define RETRY_FIRST_US 5000
 #define RETRY_MAX_US 200000
 #define TELL_MS 5000
@@ -31,6 +32,8 @@ struct ipc_server {
 	struct ipc_identity	 identities[16];
 	struct ipc_handler	 handler;
 	struct ipc_peer		*peers[SERVER_PEERS];
+	uint64_t		 admitted[SERVER_PEERS];	/* the how manieth each of them was */
+	uint64_t		 admissions;
 	struct log_bucket	 bucket;
 };
 
@@ -85,6 +88,26 @@ roles_of(const struct ipc_server *server, uid_t uid)
 	return roles;
 }
 
+/* Who connects and does not say who it is has no more places than a restart needs: the oldest goes for a new one. */
+static void
+drop_silent(struct ipc_server *server, uid_t uid, uint8_t roles)
+{
+	unsigned n = 0, most = SILENT_MAX * (unsigned)__builtin_popcount(roles);
+	size_t oldest = SERVER_PEERS;
+	const struct ipc_peer *peer;
+
+	for (size_t i = 0; i < SERVER_PEERS; i++) {
+		peer = server->peers[i];
+		if (peer == NULL || peer->dead || peer->said_hello || peer->uid != uid)
+			continue;
+		n++;
+		if (oldest == SERVER_PEERS || server->admitted[i] < server->admitted[oldest])
+			oldest = i;
+	}
+	if (n >= most)
+		ipc_drop(server->peers[oldest], "it did not say hello, and others of its uid came");
+}
+
 static void
 server_admit(struct ipc_server *server, int fd)
 {
@@ -99,6 +122,7 @@ server_admit(struct ipc_server *server, int fd)
 		close(fd);
 		return;
 	}
+	drop_silent(server, cred.uid, roles);
 	for (i = 0; i < SERVER_PEERS && server->peers[i] != NULL; i++)
 		continue;
 	if (i == SERVER_PEERS) {
@@ -109,6 +133,7 @@ server_admit(struct ipc_server *server, int fd)
 	server->peers[i] = ipc_peer_new(server->event, fd, server->self, roles, &server->handler);
 	if (server->peers[i] == NULL)
 		return;
+	server->admitted[i] = ++server->admissions;
 	server->peers[i]->uid = cred.uid;
 	server->peers[i]->pid = cred.pid;
 	server->peers[i]->owner = server;

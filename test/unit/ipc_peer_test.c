@@ -288,6 +288,31 @@ malformed_bytes_cost_the_connection(void **state)
 	assert_int_equal(f->s.ups, 0);
 }
 
+/* Whoever connects and says nothing takes no place from those that do. */
+static void
+the_silent_give_way(void **state)
+{
+	struct fixture *f = *state;
+	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+	int fds[40];
+
+	serve(f);
+	str_copy(sun.sun_path, sizeof(sun.sun_path), f->path);
+	for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++) {
+		fds[i] = socket(AF_UNIX, SOCK_SEQPACKET, 0);
+		assert_int_equal(connect(fds[i], (struct sockaddr *)&sun, sizeof(sun)), 0);
+		sd_event_run(f->event, 10000);
+	}
+	join(f, IPC_SIPD);
+	until(f, &f->c.ups, 1);
+	until(f, &f->s.ups, 1);
+	for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
+		close(fds[i]);
+	for (int i = 0; i < 100; i++)
+		sd_event_run(f->event, 0);
+	assert_int_equal(f->s.downs, 0);
+}
+
 static void
 a_full_queue_drops_the_peer(void **state)
 {
@@ -422,6 +447,7 @@ main(void)
 		TEST(saying_what_one_may_not_costs_the_connection),
 		TEST(a_role_that_the_uid_has_not_is_refused),
 		TEST(malformed_bytes_cost_the_connection),
+		TEST(the_silent_give_way),
 		TEST(a_full_queue_drops_the_peer),
 		TEST(the_client_comes_back),
 		TEST(a_second_connection_replaces_the_first),
