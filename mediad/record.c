@@ -123,8 +123,10 @@ check_over(struct mediad *m, struct recording *r)
 		return;
 	r->rec.state = RECORD_OVER;
 	save(m, r);
-	log_info("recording ended", kv_x("record", r->rec.id), kv_u("ms", r->rec.duration_ms),
-	    kv_u("bytes", r->rec.bytes), kv_u("outcome", r->rec.outcome));
+	/* featured knows whose it is by its path, and by its number */
+	log_info("recording ended", kv_x("record", r->rec.id), kv_s("path", r->tail->path),
+	    kv_u("ms", r->rec.duration_ms), kv_u("bytes", r->rec.bytes),
+	    kv_u("outcome", r->rec.outcome));
 	tell_over(m, &r->rec);
 }
 

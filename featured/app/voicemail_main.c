@@ -59,6 +59,9 @@ pin_input(struct core *core, struct call *call, const char *digits)
 	}
 	if (e == NULL || !mailbox_pin_ok(core->env.mailbox, v->box, e->voicemail_pin, digits)) {
 		trace_add(core, call, "app", "wrong-pin", "%s", v->box);
+		log_limited(&core->bucket, LL_WARNING, "wrong PIN for a mailbox",
+		    kv_s("mailbox", v->box), kv_s("from", call->r.from),
+		    kv_uuid("call", call->r.id.b));
 		mailbox_pin_wrong(core->env.mailbox, v->box,
 		    (uint32_t)s->security.max_failed_attempts,
 		    (uint64_t)s->security.ban_duration_s * 1000, core->real_ms);

@@ -284,8 +284,10 @@ call_answered(struct core *core, struct call *call, uint64_t at_ms)
 	struct cdr cdr;
 
 	if (call->r.answer_ms != 0) {
-		/* once more, by another one: after a transfer */
+		/* once more, by another one: after a transfer, or a service */
 		call_set_state(core, call, CALL_CONNECTED);
+		if (call->r.recording[0] == '\0')
+			recording_auto(core, call);
 		return;
 	}
 	call->r.answer_ms = at_ms != 0 ? at_ms : core->real_ms;
@@ -423,7 +425,9 @@ ended_at(const struct core *core, const struct call *call)
 {
 	uint64_t at = core->happened_ms;
 
-	return at >= call->r.start_ms && at >= call->r.answer_ms && at < core->real_ms ? at : core->real_ms;
+	return at >= call->r.start_ms && at >= call->r.answer_ms && at < core->real_ms
+	    ? at
+	    : core->real_ms;
 }
 
 void

@@ -264,12 +264,20 @@ wanted_by(const struct core *core, const char *user, bool caller)
 	return false;
 }
 
+/* The caller is alone with it: what it hears, and keys of a PIN, are nobody's conversation. */
+static bool
+is_service(uint8_t app)
+{
+	return app == APP_ECHO || app == APP_ANNOUNCE || app == APP_SETTING || app == APP_STATUS ||
+	    app == APP_MAILBOX || app == APP_ANNOUNCEMENT;
+}
+
 void
 recording_auto(struct core *core, struct call *call)
 {
 	const char *reason = "";
 
-	if (!core->settings->features.call_recording)
+	if (!core->settings->features.call_recording || is_service(call->r.app))
 		return;
 	if (wanted_by(core, call->r.from, true) || wanted_by(core, call->r.to, false))
 		recording_start(core, call, "auto", &reason);

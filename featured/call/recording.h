@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Recordings of calls: at most one at a time for each call. Its row is on the spool's disk before
- * mediad hears of it; mediad records one leg, both ways; when that leg leaves, the recording goes on
- * with another one, also in another call into which the parties come. It outlives its call in a
+ * mediad hears of it; mediad records one leg, both ways; when that leg leaves, the recording goes
+ * on with another one, also in another call into which the parties come. It outlives its call in a
  * checkpoint of its own (recordings.ckpt) until its last row is on disk.
  */
 #ifndef WARDEN_FEATURED_CALL_RECORDING_H
@@ -53,7 +53,10 @@ uint16_t recording_start(struct core *core, struct call *call, const char *by,
 uint16_t recording_stop(struct core *core, struct call *call, const char **reason);
 uint16_t recording_pause(struct core *core, struct call *call, bool on, const char **reason);
 
-/* The call was answered: the settings may want it recorded. */
+/*
+ * The call was answered: the settings may want it recorded. Not while it is with a service; when it
+ * goes on from there to somebody it was never recorded, and this is to be called again.
+ */
 void recording_auto(struct core *core, struct call *call);
 
 /* At the end of a turn: recordings whose leg has left go on with another one, or end. */
