@@ -326,6 +326,9 @@ dialplan_route(const struct route_ask *ask, struct plan *plan, char *called, cha
 			called[0] = '\0';
 	} else if (is_emergency(s, ask->to)) {
 		/* At once and without words: the phone may have another way to call for help. */
+		log_limited(ask->bucket, LL_ERROR,
+		    "an emergency call is refused: trunks are not built yet",
+		    kv_s("from", ask->from), kv_s("to", ask->to));
 		str_copy(why, why_size, "emergency number, but trunks are not built yet");
 		plan_refuse(plan, 501, 79);
 	} else if ((group = settings_ring_group(s, ask->to)) != NULL) {
