@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * wardenctl: the sysadmin's command line, a client of apid's REST API over its Unix socket. main.c
- * reads arguments and has the table of commands, client.c talks HTTP, table.c prints. Everything
- * that it can do is in the API too.
+ * reads arguments and has the table of commands, client.c talks HTTP, table.c prints, set.c reads
+ * --set. Everything that it can do is in the API too.
  */
 #ifndef WARDEN_CTL_H
 #define WARDEN_CTL_H
@@ -19,6 +19,8 @@ enum ctl_exit {
 	CTL_AWAY = 3,		/* apid, or what it needs, cannot be reached */
 };
 
+#define CTL_SETS_MAX 16
+
 struct ctl {
 	const char	*run_dir;
 	bool		 json;		/* print what the API answered */
@@ -26,7 +28,8 @@ struct ctl {
 	bool		 help, version;
 	const char	*date;		/* cdr */
 	const char	*limit;		/* cdr */
-	const char	*set;		/* extension */
+	const char	*set[CTL_SETS_MAX];	/* extension */
+	size_t		 sets;
 };
 
 /*
@@ -35,6 +38,12 @@ struct ctl {
  */
 enum ctl_exit ctl_request(const struct ctl *ctl, const char *method, const char *path,
     const char *body, json_t **doc);
+
+/*
+ * Adds a change as it is typed, "dnd=true", "forward_all=1003", "forward_all=" or
+ * "blacklist=777,0190*", to the object ask. False: it is none, or there is no memory.
+ */
+bool ctl_set(json_t *ask, const char *text);
 
 /* A column of a table: the member of each item, and its heading. */
 struct ctl_column {

@@ -93,40 +93,21 @@ run_extensions(const struct ctl *ctl, const char *operand)
 	return show(ctl, "/api/v1/extensions", columns);
 }
 
-/* "dnd=true", "forward_all=1003", "forward_all=": the body of a change; NULL: it is none. */
-static char *
-change_body(const char *set)
-{
-	const char *eq = strchr(set, '=');
-	json_t *value, *ask;
-	char *key, *body;
-
-	if (eq == NULL || eq == set)
-		return NULL;
-	key = strndup(set, (size_t)(eq - set));
-	if (str_eq(eq + 1, "true") || str_eq(eq + 1, "false"))
-		value = json_boolean(str_eq(eq + 1, "true"));
-	else
-		value = eq[1] != '\0' ? json_string(eq + 1) : json_null();
-	ask = json_object();
-	body = key != NULL && json_object_set_new(ask, key, value) == 0
-	    ? json_dumps(ask, JSON_COMPACT)
-	    : NULL;
-	json_decref(ask);
-	free(key);
-	return body;
-}
-
 static enum ctl_exit
 run_extension(const struct ctl *ctl, const char *operand)
 {
 	char *number = curl_easy_escape(NULL, operand, 0), *body = NULL;
 	char path[300];
 	enum ctl_exit r = CTL_USAGE;
-	json_t *doc = NULL;
+	json_t *doc = NULL, *ask = json_object();
+	size_t i = 0;
 
-	if (ctl->set != NULL && (body = change_body(ctl->set)) == NULL)
-		fprintf(stderr, "wardenctl: \"%s\" is not KEY=VALUE\n", ctl->set);
+	while (i < ctl->sets && ctl_set(ask, ctl->set[i]))
+		i++;
+	if (ctl->sets > 0)
+		body = json_dumps(ask, JSON_COMPACT);
+	if (i < ctl->sets)
+		fprintf(stderr, "wardenctl: \"%s\" is not KEY=VALUE\n", ctl->set[i]);
 	else if (number == NULL ||
 	    !str_format(path, sizeof(path), "/api/v1/extensions/%s", number))
 		fprintf(stderr, "wardenctl: \"%s\" is no extension\n", operand);
@@ -137,6 +118,7 @@ run_extension(const struct ctl *ctl, const char *operand)
 	else if (r == CTL_OK)
 		ctl_members(doc);
 	json_decref(doc);
+	json_decref(ask);
 	curl_free(number);
 	free(body);
 	return r;
@@ -345,6 +327,7 @@ usage(FILE *out)
 static int
 parse(struct ctl *ctl, int argc, char **argv)
 {
+	const char *set = NULL;
 	const struct {
 		const char	*name;
 		const char	**value;
@@ -352,7 +335,7 @@ parse(struct ctl *ctl, int argc, char **argv)
 	} options[] = { { "-r", &ctl->run_dir, NULL }, { "--json", NULL, &ctl->json },
 		{ "--admin", NULL, &ctl->admin }, { "-a", NULL, &ctl->admin },
 		{ "--date", &ctl->date, NULL }, { "--limit", &ctl->limit, NULL },
-		{ "--set", &ctl->set, NULL }, { "-V", NULL, &ctl->version },
+		{ "--set", &set, NULL }, { "-V", NULL, &ctl->version },
 		{ "-h", NULL, &ctl->help }, { "--help", NULL, &ctl->help } };
 	int n = 0;
 
@@ -378,6 +361,13 @@ parse(struct ctl *ctl, int argc, char **argv)
 			*options[k].flag = true;
 		else
 			*options[k].value = argv[++i];
+		if (set != NULL && ctl->sets == CTL_SETS_MAX) {
+			fprintf(stderr, "wardenctl: --set more than %d times\n", CTL_SETS_MAX);
+			return -1;
+		}
+		if (set != NULL)
+			ctl->set[ctl->sets++] = set;
+		set = NULL;
 	}
 	return n;
 }
