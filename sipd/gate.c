@@ -190,6 +190,30 @@ claim_of(const sip_t *sip, const struct from *f)
 	return CLAIM_GOOD;
 }
 
+/* No tokens left. An answer to a forged source would be an attack on that one. */
+static void
+turn_away(msg_t *msg, const sip_t *sip, const struct from *f)
+{
+	sipd.count.dropped++;
+	log_limited(&sipd.noise, LL_WARNING,
+	    "too many requests without credentials, some get no answer", kv_s("source", f->shown));
+	if (nat_transport(sip->sip_via) == SIP_TRANSPORT_UDP)
+		nta_msg_discard(sipd.agent, msg);
+	else
+		stack_refuse(msg, SIP_503_SERVICE_UNAVAILABLE, RETRY_AFTER_S);
+}
+
+bool
+gate_stranger(msg_t *msg, const sip_t *sip)
+{
+	struct from f;
+
+	if (!gate.required || !from_of(&f, sip) || spend(&f))
+		return true;
+	turn_away(msg, sip, &f);
+	return false;
+}
+
 enum gate
 gate_look(msg_t *msg, const sip_t *sip)
 {
@@ -206,15 +230,7 @@ gate_look(msg_t *msg, const sip_t *sip)
 		return GATE_PASS;
 	}
 	if (!spend(&f)) {
-		sipd.count.dropped++;
-		log_limited(&sipd.noise, LL_WARNING,
-		    "too many requests without credentials, some get no answer",
-		    kv_s("source", f.shown));
-		/* An answer to a forged source would be an attack on that one. */
-		if (nat_transport(sip->sip_via) == SIP_TRANSPORT_UDP)
-			nta_msg_discard(sipd.agent, msg);
-		else
-			stack_refuse(msg, SIP_503_SERVICE_UNAVAILABLE, RETRY_AFTER_S);
+		turn_away(msg, sip, &f);
 		return GATE_TAKEN;
 	}
 	if (!banned(&f)) {

@@ -9,6 +9,7 @@
 #include "common/base/str.h"
 #include "sipd/checkpoint.h"
 #include "sipd/dialog.h"
+#include "sipd/gate.h"
 #include "sipd/invite.h"
 #include "sipd/message.h"
 #include "sipd/nat.h"
@@ -65,6 +66,23 @@ uri_known(const sip_t *sip)
 	return type == url_sip || type == url_sips || type == url_tel;
 }
 
+/* Those pass gate_look() where they are read. To an ACK there is no answer. */
+static bool
+has_gate(const sip_t *sip)
+{
+	switch (sip->sip_request->rq_method) {
+	case sip_method_invite:
+	case sip_method_register:
+	case sip_method_subscribe:
+	case sip_method_publish:
+	case sip_method_message:
+	case sip_method_ack:
+		return true;
+	default: /* a number of sofia's, not an enum of ours */
+		return false;
+	}
+}
+
 int
 stack_message(struct sipd *s, nta_agent_t *agent, msg_t *msg, sip_t *sip)
 {
@@ -76,6 +94,8 @@ stack_message(struct sipd *s, nta_agent_t *agent, msg_t *msg, sip_t *sip)
 		return 0;
 	}
 	count(sip);
+	if (!has_gate(sip) && !gate_stranger(msg, sip))
+		return 0;
 	if (sip->sip_cseq->cs_method != sip->sip_request->rq_method) {
 		stack_refuse(msg, 400, "CSeq Method Does Not Match", 0);
 		return 0;
