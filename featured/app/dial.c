@@ -135,9 +135,20 @@ answered(struct core *core, struct call *call, struct leg *leg, const struct leg
 	session_want(core, leg, WANT_MARK, leg->r.like);
 }
 
+/* Whom its phone names in a 302; NULL: nobody, or it is not followed here. */
+static const char *
+redirected(const struct call *call, const struct leg_arg *arg)
+{
+	if ((call->r.app != APP_DIAL && call->r.app != APP_FIND_ME) || arg->status / 100 != 3 ||
+	    arg->redirect == NULL || arg->redirect[0] == '\0')
+		return NULL;
+	return arg->redirect;
+}
+
 static void
 gone(struct core *core, struct call *call, const struct leg *leg, const struct leg_arg *arg)
 {
+	const char *to = redirected(call, arg);
 	uint8_t q850 = arg->q850 != 0 ? arg->q850 : 16;
 
 	if (call->r.u.dial.bridged) {
@@ -152,23 +163,24 @@ gone(struct core *core, struct call *call, const struct leg *leg, const struct l
 		return;
 	}
 	/* The phone's own forwarding (RFC 3261 section 21.3): it speaks for the extension. */
-	if (call->r.app == APP_DIAL && arg->status / 100 == 3 && arg->redirect != NULL &&
-	    arg->redirect[0] != '\0' && strcmp(leg->r.user, call->r.target) == 0) {
+	if (to != NULL && strcmp(leg->r.user, call->r.target) == 0) {
 		branch_cancel(core, call, leg, 16);
-		call_divert(core, call, arg->redirect, DIVERT_PHONE);
+		call_divert(core, call, to, DIVERT_PHONE);
 		return;
 	}
-	branch_failed(call, arg);
 	/* Whose early media the caller heard is gone; others ring on. */
 	if (call->r.u.dial.early == leg->r.id) {
 		struct leg *caller = call_caller(core, call);
 
 		call->r.u.dial.early = 0;
-		if (caller != NULL && branch_waiting(call)) {
+		if (caller != NULL && (branch_waiting(call) || to != NULL)) {
 			session_part(core, caller);
 			ring_back(core, caller, 180);
 		}
 	}
+	if (to != NULL && rounds_deflected(core, call, leg, to))
+		return;
+	branch_failed(call, arg);
 	if (arg->status >= 600 && call->r.app == APP_DIAL) /* RFC 3261 16.7: it speaks for all */
 		branch_cancel(core, call, leg, 16);
 	if (!branch_waiting(call) && !rounds_next(core, call) && !call->r.ending)

@@ -17,6 +17,11 @@ void dial_leg_event(struct core *core, struct call *call, struct leg *leg,
     enum call_leg_event event, const struct leg_arg *arg);
 void dial_timer(struct core *core, struct call *call, enum call_timer kind);
 
+/*
+ * find-me: leg's phone has answered 302 and names to. Rings that extension in its user's place, once;
+ * false: it does not, and the 302 is a refusal.
+ */
+bool rounds_deflected(struct core *core, struct call *call, const struct leg *leg, const char *to);
 /* Rings who comes next; false: nobody is left, or the app has no rounds. */
 bool rounds_next(struct core *core, struct call *call);
 

@@ -3,7 +3,8 @@
  * Ringing several extensions for one call: ring groups by their four strategies, and find-me lists.
  * A round is who is rung at the same time; which members were rung is a mask in the call's
  * checkpoint, so that a kill begins no round twice. A member who is busy, wants not to be disturbed
- * or has blacklisted the caller is passed over, its forwards are not followed.
+ * or has blacklisted the caller is passed over, its forwards are not followed; nor is the 302 of a
+ * group member's phone. That of a phone in a find-me list is: the list is one person's.
  */
 #include <string.h>
 
@@ -134,6 +135,75 @@ rounds_next(struct core *core, struct call *call)
 		    next_of_list(core, call, ext);
 	}
 	return false;
+}
+
+/* Where number is in ext's list, find_me.n: nowhere; and how long it rings. */
+static size_t
+place_of(const struct extension *ext, const char *number, int64_t *seconds)
+{
+	char member[EXT_NUMBER_LEN + 1];
+	size_t i;
+
+	for (i = 0; i < ext->find_me.n && i < MEMBERS_MAX; i++)
+		if (settings_find_me(ext->find_me.v[i], member, seconds) &&
+		    strcmp(member, number) == 0)
+			return i;
+	*seconds = 0;
+	return ext->find_me.n;
+}
+
+/* Was number rung already, or does it ring? */
+static bool
+was_rung(const struct call *call, const struct extension *ext, const char *number)
+{
+	const struct leg *leg;
+	int64_t seconds;
+	size_t i = place_of(ext, number, &seconds);
+
+	if (call_been_at(call, number) ||
+	    (i < ext->find_me.n && (call->r.u.dial.tried & (UINT64_C(1) << i)) != 0))
+		return true;
+	TAILQ_FOREACH(leg, &call->legs, next)
+	if (strcmp(leg->r.user, number) == 0)
+		return true;
+	return false;
+}
+
+bool
+rounds_deflected(struct core *core, struct call *call, const struct leg *leg, const char *to)
+{
+	const struct plan_step *step = &call->r.plan.steps[call->r.step];
+	const struct extension *ext = settings_extension(core->settings, step->target);
+	struct leg *other;
+	int64_t seconds;
+	size_t i;
+
+	if (call->r.app != APP_FIND_ME || ext == NULL)
+		return false;
+	trace_add(core, call, "app", "deflected", "from %s to %s", leg->r.user, to);
+	if (leg->r.deflected_by[0] != '\0' || was_rung(call, ext, to)) {
+		trace_add(core, call, "app", "deflected-in-vain", "%s", "twice, or in a circle");
+		return false;
+	}
+	place_of(ext, leg->r.user, &seconds);
+	if (seconds <= 0)
+		seconds = ext->find_me_strategy == FIND_ME_ALL ? step->seconds : 20;
+	if (!ring(core, call, to, (uint16_t)seconds))
+		return false;
+	if (call->r.ending || call->r.app != APP_FIND_ME) /* that failed at once */
+		return true;
+	i = place_of(ext, to, &seconds);
+	if (i < ext->find_me.n)
+		mark(core, call, i);
+	TAILQ_FOREACH(other, &call->legs, next)
+	if (leg_is_early(other) && strcmp(other->r.user, to) == 0) {
+		str_copy(other->r.deflected_by, sizeof(other->r.deflected_by), leg->r.user);
+		leg_dirty(core, other);
+	}
+	TAILQ_FOREACH(other, &call->legs, next)
+	if (leg_is_early(other) && strcmp(other->r.user, leg->r.user) == 0)
+		leg_hangup(core, other, 16);
+	return true;
 }
 
 static void

@@ -168,9 +168,8 @@ call_reachable(struct core *core, const struct call *call, const char *to)
 	return dialplan_reachable(&ask);
 }
 
-/* Has the call been there already? */
-static bool
-been_at(const struct call *call, const char *number)
+bool
+call_been_at(const struct call *call, const char *number)
 {
 	if (strcmp(call->r.target, number) == 0)
 		return true;
@@ -191,7 +190,7 @@ call_divert(struct core *core, struct call *call, const char *to, enum divert_re
 	    divert_reason_name((uint8_t)reason));
 	call_timer(core, call, TIMER_APP, 0);
 	call_timer(core, call, TIMER_RING, 0);
-	if (been_at(call, to)) {
+	if (call_been_at(call, to)) {
 		call_end(core, call, 482, 25, CDR_SIDE_SYSTEM, "forwarded in a circle");
 		return;
 	}

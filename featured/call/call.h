@@ -26,6 +26,8 @@ bool call_reachable(struct core *core, const struct call *call, const char *to);
  * afterwards. Its early legs must be ended before.
  */
 void call_divert(struct core *core, struct call *call, const char *to, enum divert_reason reason);
+/* Is the call for that number, or was it forwarded from there? */
+bool call_been_at(const struct call *call, const char *number);
 /* Starts the plan's step. */
 void call_step(struct core *core, struct call *call, uint8_t step);
 /* From an app: it is done. The plan's next step starts; without one the call ends with that status.

@@ -116,6 +116,8 @@ struct leg_rec {
 	char music_class[33];  /* "" the default */
 	uint8_t early_offer;   /* enum sip_early_offer: late, but it takes our offer in a 1xx */
 	uint8_t agreed;        /* and it has answered that: the 200 brings no SDP */
+	/* since version 5 */
+	char deflected_by[65]; /* whose phone named it by a 302, while others ring; "" nobody's */
 };
 
 /* What leg_dial needs; kept until the leg is answered, so that it can be dialled again. */

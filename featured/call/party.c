@@ -53,20 +53,27 @@ party_of(const struct core *core, const struct leg *leg, struct party *out)
 	return peer != NULL && party_at(core, peer, out);
 }
 
+static void
+print_one(const char *number, uint8_t reason, char *out, size_t size)
+{
+	size_t n = strlen(out);
+
+	if (!str_format(out + n, size - n, "%s%s %s", n > 0 ? "," : "", number,
+	        divert_reason_name(reason)))
+		out[n] = '\0';
+}
+
 /* "1002 unconditional,1003 no-answer"; what does not fit is left out. */
 static void
-print_diverted(const struct call_rec *call, char *out, size_t size)
+print_diverted(const struct leg *leg, char *out, size_t size)
 {
-	size_t n = 0;
+	const struct call_rec *call = &leg->call->r;
 
-	for (uint8_t i = 0; i < call->diverted_n && i < CALL_DIVERTS_MAX; i++) {
-		if (!str_format(out + n, size - n, "%s%s %s", n > 0 ? "," : "",
-		        call->diverted[i].number, divert_reason_name(call->diverted[i].reason))) {
-			out[n] = '\0';
-			return;
-		}
-		n += strlen(out + n);
-	}
+	out[0] = '\0';
+	for (uint8_t i = 0; i < call->diverted_n && i < CALL_DIVERTS_MAX; i++)
+		print_one(call->diverted[i].number, call->diverted[i].reason, out, size);
+	if (leg->r.deflected_by[0] != '\0')
+		print_one(leg->r.deflected_by, DIVERT_PHONE, out, size);
 }
 
 void
@@ -84,7 +91,7 @@ party_dial(const struct core *core, struct leg *leg, struct msg_leg_dial *m)
 		str_copy(m->from_domain, sizeof(m->from_domain), domain);
 		return;
 	}
-	print_diverted(call, m->diverted, sizeof(m->diverted));
+	print_diverted(leg, m->diverted, sizeof(m->diverted));
 	str_copy(m->diversion, sizeof(m->diversion), call->diversion);
 	str_copy(m->history, sizeof(m->history), call->history);
 	if (call->withheld && !other) {

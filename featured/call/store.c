@@ -16,7 +16,7 @@
 #define LEGS_MAGIC   0x574c4547 /* "WLEG" */
 #define COUNTS_MAGIC 0x57434e54 /* "WCNT" */
 #define DIALS_MAGIC  0x57444c53 /* "WDLS" */
-#define VERSION      4
+#define VERSION      5
 #define MENUS_MAGIC  0x574d4e55 /* "WMNU" */
 
 static int
