@@ -149,6 +149,8 @@ transfer_blind(struct core *core, struct leg *by, const char *to)
 
 	if (!core->settings->features.call_transfer)
 		return 403;
+	if (consult_is_three(by->call))
+		return 488;
 	if (stays == NULL)
 		return 480;
 	/* Somebody waits for it, and would be brought together with whom it knows nothing of. */
@@ -256,6 +258,8 @@ transfer_attended(struct core *core, struct leg *by, struct leg *other)
 
 	if (!core->settings->features.call_transfer)
 		return 403;
+	if (consult_is_three(by->call) || consult_is_three(other->call))
+		return 488; /* it would end the call of two others, or leave one of them out */
 	if (by->call == other->call || stays == NULL || other->call->r.ending)
 		return 481;
 	if (consult_by(by) || consult_by(other) ||
@@ -394,7 +398,8 @@ core_call_transfer(struct core *core, const uint8_t uuid[UUID_LEN], const char *
 	*reason = "destination is needed";
 	if (to[0] == '\0')
 		return 400;
-	*reason = "the call's parties do not talk to each other";
+	*reason = consult_is_three(call) ? "three talk in this call: nobody of them can be transferred"
+	                                 : "the call's parties do not talk to each other";
 	by = caller != NULL ? join_partner(core, caller) : NULL;
 	if (by == NULL)
 		return 409;
