@@ -252,7 +252,7 @@ do_answer_again(struct core *core, struct leg *leg, const struct leg_arg *arg)
 	TAILQ_FOREACH(other, &leg->call->legs, next)
 	if (other->r.want != WANT_NONE)
 		return; /* its SDP will prove that mediad has all */
-	leg_event(core, leg, LEV_settled, NULL);
+	session_want(core, leg, WANT_MARK, leg->r.like);
 }
 
 void
