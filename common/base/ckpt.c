@@ -183,16 +183,22 @@ void
 ckpt_put(struct ckpt *ck, uint32_t slot, const void *rec)
 {
 	enum slot_state was;
+	uint64_t gen, young = 0;
 	struct copy *c;
-	uint64_t gen;
+	int which;
 
-	assert_that(slot < ck->max && ck->state[slot] != FREE);
+	assert_that(slot < ck->max && ck->state[slot] != FREE && ck->state[slot] != DEAD);
 	was = (enum slot_state)ck->state[slot];
-	c = copy_at(ck, slot, was == USED_0);
-	gen = was == TAKEN
-	    ? 1
-	    : atomic_load_explicit(&copy_at(ck, slot, was == USED_1)->gen, memory_order_relaxed) +
-	        1;
+	which = was == USED_0;
+	if (was != TAKEN)
+		young = atomic_load_explicit(&copy_at(ck, slot, !which)->gen, memory_order_relaxed);
+	gen = young + 1;
+	if (ck->committed != NULL) {
+		gen = atomic_load_explicit(ck->committed, memory_order_relaxed) + 1;
+		if (young == gen) /* once more in this turn: the other copy is the last turn's */
+			which = !which;
+	}
+	c = copy_at(ck, slot, which);
 
 	atomic_store_explicit(&c->gen, 0, memory_order_relaxed);
 	order();
@@ -201,37 +207,115 @@ ckpt_put(struct ckpt *ck, uint32_t slot, const void *rec)
 	order();
 	atomic_store_explicit(&c->gen, gen, memory_order_relaxed);
 
-	ck->state[slot] = was == USED_0 ? USED_1 : USED_0;
+	ck->state[slot] = which == 0 ? USED_0 : USED_1;
 	if (was == TAKEN)
 		atomic_fetch_add_explicit(&ck->count, 1, memory_order_relaxed);
+}
+
+/* Neither copy counts any more; the slot is free. */
+static void
+wipe(struct ckpt *ck, uint32_t slot)
+{
+	struct copy *c0 = copy_at(ck, slot, 0), *c1 = copy_at(ck, slot, 1);
+	bool young = atomic_load(&c1->gen) > atomic_load(&c0->gen);
+
+	/* The older copy first: a kill between the two leaves the record as it is, not as it was. */
+	atomic_store(young ? &c0->gen : &c1->gen, 0);
+	order();
+	atomic_store(young ? &c1->gen : &c0->gen, 0);
+	atomic_store(&slot_at(ck, slot)->work, 0);
+	ck->state[slot] = FREE;
+	ck->free[ck->nfree++] = slot;
 }
 
 void
 ckpt_del(struct ckpt *ck, uint32_t slot)
 {
-	enum slot_state was;
-	int young;
+	bool put;
 
 	if (slot == CKPT_NONE)
 		return;
-	assert_that(slot < ck->max && ck->state[slot] != FREE);
-	was = (enum slot_state)ck->state[slot];
-	if (was != TAKEN) {
-		/*
-		 * The older copy first: a kill between the two leaves the record as it is, not as
-		 * it was.
-		 */
-		young = was == USED_1;
-		atomic_store(&copy_at(ck, slot, !young)->gen, 0);
-		order();
-		atomic_store(&copy_at(ck, slot, young)->gen, 0);
+	assert_that(slot < ck->max && ck->state[slot] != FREE && ck->state[slot] != DEAD);
+	put = ck->state[slot] != TAKEN;
+	if (put)
 		atomic_fetch_sub(&ck->count, 1);
-	}
-	atomic_store(&slot_at(ck, slot)->work, 0);
 	if (working[ck->id] == slot + 1)
 		working[ck->id] = 0;
-	ck->state[slot] = FREE;
-	ck->free[ck->nfree++] = slot;
+	if (put && ck->committed != NULL) {
+		ck->state[slot] = DEAD;
+		ck->free[ck->max - ++ck->ndead] = slot;
+	} else {
+		wipe(ck, slot);
+	}
+}
+
+/*
+ * Groups.
+ */
+
+/* What was put in a turn that did not become whole is as it was before. */
+static void
+roll_back(struct ckpt *ck, uint64_t committed)
+{
+	for (uint32_t i = ckpt_next(ck, 0); i != CKPT_NONE; i = ckpt_next(ck, i + 1)) {
+		bool young = ck->state[i] == USED_1;
+		struct copy *c = copy_at(ck, i, young), *other = copy_at(ck, i, !young);
+
+		if (atomic_load(&c->gen) <= committed)
+			continue;
+		if (ckpt_copy_counts(ck, i, other) && atomic_load(&other->gen) <= committed) {
+			atomic_store(&c->gen, 0);
+			ck->state[i] = young ? USED_0 : USED_1;
+			continue;
+		}
+		ckpt_del(ck, i);
+	}
+}
+
+void
+ckpt_group(struct ckpt *const *group, size_t n)
+{
+	_Atomic uint64_t *committed = &group[0]->head->committed;
+	uint64_t last = atomic_load(committed), gen;
+
+	for (size_t i = 0; last != 0 && i < n; i++)
+		roll_back(group[i], last);
+	if (last == 0) {
+		/* New files, or those of a daemon that knew no groups: all counts. */
+		last = 1;
+		for (size_t i = 0; i < n; i++)
+			for (uint32_t s = ckpt_next(group[i], 0); s != CKPT_NONE;
+			     s = ckpt_next(group[i], s + 1)) {
+				gen = atomic_load(
+				    &copy_at(group[i], s, group[i]->state[s] == USED_1)->gen);
+				last = gen > last ? gen : last;
+			}
+		atomic_store(committed, last);
+	}
+	for (size_t i = 0; i < n; i++)
+		group[i]->committed = committed;
+}
+
+void
+ckpt_commit(struct ckpt *const *group, size_t n)
+{
+	(void)n;
+	order();
+	atomic_store_explicit(&group[0]->head->committed,
+	    atomic_load_explicit(&group[0]->head->committed, memory_order_relaxed) + 1,
+	    memory_order_relaxed);
+	order();
+}
+
+void
+ckpt_sweep(struct ckpt *const *group, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct ckpt *ck = group[i];
+
+		for (; ck->ndead > 0; ck->ndead--)
+			wipe(ck, ck->free[ck->max - ck->ndead]);
+	}
 }
 
 const void *

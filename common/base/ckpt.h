@@ -59,6 +59,17 @@ uint32_t ckpt_next(const struct ckpt *ck, uint32_t from);
 
 uint32_t ckpt_count(const struct ckpt *ck);
 
+/*
+ * A group: checkpoints whose records change together, in turns. What was put and deleted since the
+ * last ckpt_commit() is there at the next start as a whole or not at all: a kill in the middle of a
+ * turn leaves all records as they were before it. The count of turns is kept in the first one's
+ * file. Right after opening; the array's order must be the same at each start. A deleted slot can be
+ * allocated again after ckpt_sweep() only.
+ */
+void ckpt_group(struct ckpt *const *group, size_t n);
+void ckpt_commit(struct ckpt *const *group, size_t n);
+void ckpt_sweep(struct ckpt *const *group, size_t n); /* right after ckpt_commit(): frees the deleted */
+
 /* Says which record the next steps work on, until ckpt_leave(). */
 void ckpt_enter(struct ckpt *ck, uint32_t slot);
 void ckpt_leave(struct ckpt *ck);

@@ -29,8 +29,8 @@ head_hash(const struct head *h)
 	return ckpt_hash_bytes(h, offsetof(struct head, hash), LAYOUT);
 }
 
-static bool
-copy_counts(const struct ckpt *ck, uint32_t slot, const struct copy *c)
+bool
+ckpt_copy_counts(const struct ckpt *ck, uint32_t slot, const struct copy *c)
 {
 	uint64_t gen = atomic_load(&c->gen);
 
@@ -146,7 +146,7 @@ scan(struct ckpt *ck, const char *path)
 	ck->claimed = high;
 	for (uint32_t i = 0; i < high; i++) {
 		struct copy *c0 = copy_at(ck, i, 0), *c1 = copy_at(ck, i, 1);
-		bool ok0 = copy_counts(ck, i, c0), ok1 = copy_counts(ck, i, c1);
+		bool ok0 = ckpt_copy_counts(ck, i, c0), ok1 = ckpt_copy_counts(ck, i, c1);
 		uint32_t work = atomic_load(&slot_at(ck, i)->work);
 		uint32_t deaths = work & 1 ? (work >> 1) + 1 : 0;
 

@@ -7,7 +7,8 @@
  *   copy      generation, hash over (generation, slot number, record), record
  *
  * A copy counts when its generation is not 0 and its hash agrees; of two that count the higher
- * generation is the record. Not for anybody else to include.
+ * generation is the record. In a group (ckpt_group()) the generation is the number of the turn, and
+ * a copy of a turn after the last whole one does not count. Not for anybody else to include.
  */
 #ifndef WARDEN_CKPT_IMPL_H
 #define WARDEN_CKPT_IMPL_H
@@ -36,6 +37,8 @@ struct head {
 	uint32_t	pad2;
 	uint64_t	hash;			/* of what is above */
 	_Atomic uint32_t high;			/* slots from here on were never used */
+	uint32_t	pad3;
+	_Atomic uint64_t committed;		/* the last whole turn; 0: turns are not counted */
 };
 
 struct slot {
@@ -53,6 +56,7 @@ struct copy {
 enum slot_state {
 	FREE,
 	TAKEN,					/* by ckpt_alloc, nothing put yet */
+	DEAD,					/* deleted, free once its turn is whole */
 	USED_0,					/* copy 0 is the record */
 	USED_1,
 };
@@ -68,6 +72,8 @@ struct ckpt {
 	uint8_t		*state;			/* enum slot_state per slot */
 	uint32_t	*free;			/* stack of freed slots */
 	uint32_t	 nfree;
+	uint32_t	 ndead;			/* these stand at the end of free, backwards */
+	const _Atomic uint64_t *committed;	/* of the group's first; NULL: no turns */
 	uint64_t	 opened_ms;		/* monotonic */
 	_Atomic uint32_t count;
 	struct log_bucket full;
@@ -104,6 +110,9 @@ int ckpt_claim(struct ckpt *ck, uint32_t slot);
 /* A new struct ckpt without a file, and its end; the file stays. Takes NULL. */
 struct ckpt *ckpt_new(void);
 void ckpt_release(struct ckpt *ck);
+
+/* The generation is not 0 and the hash agrees. */
+bool ckpt_copy_counts(const struct ckpt *ck, uint32_t slot, const struct copy *c);
 
 /* Any bytes; against torn and foreign ones, not against an enemy. */
 uint64_t ckpt_hash_bytes(const void *data, size_t n, uint64_t seed);

@@ -76,7 +76,6 @@ forget(struct core *core, struct call *call)
 
 	while ((leg = TAILQ_FIRST(&call->legs)) != NULL)
 		leg_free(core, leg);
-	join_forget(core, call);
 	store_forget_menu(core, call);
 	call_heap_remove(core, call);
 	HASH_DEL(core->calls, call);

@@ -103,6 +103,7 @@ void store_close(struct core *core);
 void store_load(struct core *core); /* makes calls and legs out of what is there */
 void store_save(struct core *core, struct call *call);
 void store_save_counts(struct core *core);
+void store_commit(struct core *core); /* the turn is whole: the next start finds all of it */
 void store_forget_leg(struct core *core, struct leg *leg);
 void store_forget_dial(struct core *core, struct leg *leg);
 bool store_menu_new(struct core *core, struct call *call); /* false: no memory or no room */

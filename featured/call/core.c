@@ -8,7 +8,6 @@
 #include "common/base/mem.h"
 #include "common/ipc/msg.h"
 #include "featured/call/call.h"
-#include "featured/call/join.h"
 #include "featured/call/recording.h"
 #include "featured/settings.h"
 
@@ -33,8 +32,6 @@ core_new(struct core **out, const char *dir, const struct settings *settings,
 	if (r != 0)
 		goto fail;
 	core_begin(core, mono_ms, real_ms);
-	if ((r = recording_open(core, dir)) != 0)
-		goto fail;
 	store_load(core);
 	core_end(core);
 	*out = core;
@@ -105,7 +102,6 @@ core_end(struct core *core)
 	struct call *call;
 
 	recording_settle(core);
-	join_write(core);
 	/* A call may become dirty again while another one is settled, so: until none is. */
 	while ((call = STAILQ_FIRST(&core->dirty)) != NULL) {
 		parties_look(core, call, false);
@@ -119,8 +115,8 @@ core_end(struct core *core)
 		store_save(core, call);
 	}
 	recording_settle(core);
-	join_written(core);
 	store_save_counts(core);
+	store_commit(core);
 	ckpt_leave(core->calls_ck);
 }
 

@@ -30,11 +30,6 @@ join_take(struct core *core, struct call *call, struct leg *leg, bool ends)
 		call->r.plays = old->r.plays;
 	if (leg->r.want != WANT_NONE && call->r.due[TIMER_WANT] == 0)
 		call_timer(core, call, TIMER_WANT, 5000);
-	call->r.joining = leg->r.id;
-	call->r.joining_ends = ends;
-	join_forget(core, call);
-	if (core->joined_n < CORE_JOINED)
-		core->joined[core->joined_n++] = call;
 }
 
 /* The two hear each other and nothing else. */
@@ -120,76 +115,4 @@ join_partner(const struct core *core, const struct leg *leg)
 	    !leg_is_up(peer) || !leg_is_up(leg) || leg->call->r.ending)
 		return NULL;
 	return peer;
-}
-
-/*
- * Writing, and the next start.
- */
-
-void
-join_write(struct core *core)
-{
-	for (size_t i = 0; i < core->joined_n; i++)
-		ckpt_put(core->calls_ck, core->joined[i]->slot, &core->joined[i]->r);
-}
-
-void
-join_written(struct core *core)
-{
-	for (size_t i = 0; i < core->joined_n; i++) {
-		core->joined[i]->r.joining = 0;
-		ckpt_put(core->calls_ck, core->joined[i]->slot, &core->joined[i]->r);
-	}
-	core->joined_n = 0;
-}
-
-void
-join_forget(struct core *core, const struct call *call)
-{
-	for (size_t i = 0; i < core->joined_n; i++)
-		if (core->joined[i] == call)
-			core->joined[i--] = core->joined[--core->joined_n];
-}
-
-/* The kill came between the records: the receiving call's own is right, the legs' and the other
- * call's may be older. */
-void
-join_again(struct core *core, struct call *call)
-{
-	struct leg *leg = leg_find(core, call->r.joining), *caller, *callee, *next;
-	struct call *old = leg != NULL ? leg->call : NULL;
-	uint64_t came = call->r.joining;
-	bool ends = call->r.joining_ends;
-
-	call->r.joining = 0;
-	call_dirty(core, call);
-	if (leg == NULL || call->r.ending)
-		return;
-	trace_add(core, call, "sync", "join-again", "leg=%016llx", (unsigned long long)leg->r.id);
-	if (old != call) {
-		/* A consultation began: who waits has nobody to wait for in its own call. */
-		if (!ends && old->r.app == APP_CONSULT)
-			old->r.u.consult.phase = CONSULT_AWAY;
-		/* Those that came with it: the ones that ring, in place of whom the old call was
-		 * for. */
-		for (leg = TAILQ_FIRST(&old->legs); leg != NULL; leg = next) {
-			next = TAILQ_NEXT(leg, next);
-			if (leg->r.id == came || leg->r.id == call->r.callee ||
-			    leg->r.id == call->r.caller ||
-			    (call->r.app == APP_CONSULT && ends &&
-			        (leg->r.id == call->r.u.consult.by ||
-			            leg->r.id == call->r.u.consult.third)) ||
-			    (app_dials(call->r.app) && ends && leg->r.id != old->r.caller))
-				join_take(core, call, leg, ends);
-		}
-		if (ends && !old->r.ending)
-			join_over(core, old, call, "joined");
-	}
-	caller = leg_find(core, call->r.caller);
-	callee = leg_find(core, call->r.callee);
-	if (call->r.app == APP_CONSULT && call->r.u.consult.phase == CONSULT_THREE)
-		join_room(core, call);
-	if (call->r.app == APP_BRIDGE && caller != NULL && callee != NULL &&
-	    caller->call == call && callee->call == call)
-		bridge_up(core, call, caller, callee);
 }

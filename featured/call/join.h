@@ -3,10 +3,7 @@
  * Legs that go from one call into another: what transfer, parking, pickup and consultation are made
  * of. The call into which a leg comes goes on as one call with one record; the other one's record
  * says what became of it.
- *
- * A kill in the middle of writing the turn's records must not tear a leg in two: the receiving
- * call's record is written first and names the leg (call_rec.joining); join_again() does the rest at
- * the next start.
+ * A kill in the middle of writing the turn's records tears no leg in two: see ckpt_group().
  */
 #ifndef WARDEN_FEATURED_CALL_JOIN_H
 #define WARDEN_FEATURED_CALL_JOIN_H
@@ -32,11 +29,5 @@ void join_over(struct core *core, struct call *old, const struct call *call, con
 
 /* Who leg talks to: the other one of two in its call, both up; NULL: nobody. */
 struct leg *join_partner(const struct core *core, const struct leg *leg);
-
-/* core.c, store.c: around the writing of a turn's records, and at the start. */
-void join_write(struct core *core);
-void join_written(struct core *core);
-void join_again(struct core *core, struct call *call);
-void join_forget(struct core *core, const struct call *call);
 
 #endif

@@ -237,9 +237,8 @@ struct call_rec {
 	struct plan_v1 plan_v1; /* of a record that the first version wrote */
 	union app_state u;
 	/* since version 2 */
-	uint64_t joining;      /* a leg that came from another call in the turn of the last writing
-	                          (join.h), 0 none */
-	uint8_t joining_ends;  /* and that call is over */
+	uint64_t pad_joining; /* was in use before turns were written as a whole */
+	uint8_t pad_joining_ends;
 	/* this call is a consultation, and in that one somebody waits; all 0 no */
 	struct uuid consults;
 	uint32_t slot;         /* of the parking range, held or lain in; 0 none */
@@ -413,7 +412,6 @@ struct core_peer {
 	uint32_t round; /* of connections, from 1 */
 };
 
-#define CORE_JOINED 16
 
 struct core {
 	const struct settings *settings;
@@ -438,8 +436,6 @@ struct core {
 	size_t heap_n;
 	size_t heap_cap;
 	struct call_list dirty;
-	struct call *joined[CORE_JOINED]; /* into which a leg came in this turn */
-	size_t joined_n;
 	uint32_t park_changes; /* counts what happens to slots, for who watches them */
 	struct core_peer sipd;
 	struct core_peer mediad;

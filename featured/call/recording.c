@@ -10,9 +10,6 @@
 #include "featured/call/session.h"
 #include "featured/settings.h"
 
-#define MAGIC   0x57524543 /* "WREC" */
-#define VERSION 1
-
 struct recording *
 recording_of(const struct core *core, const struct call *call)
 {
@@ -552,22 +549,12 @@ take_up(struct core *core, uint32_t slot)
 	}
 }
 
-int
-recording_open(struct core *core, const char *dir)
+void
+recording_load(struct core *core)
 {
-	char path[300];
-	int r;
-
-	if (!str_format(path, sizeof(path), "%s/recordings.ckpt", dir))
-		return -ENAMETOOLONG;
-	r = ckpt_open(&core->recordings_ck, path, MAGIC, VERSION, sizeof(struct recording_rec),
-	    core->env.max_calls != 0 ? core->env.max_calls : RECORDINGS_MAX);
-	if (r < 0)
-		return r;
 	for (uint32_t s = ckpt_next(core->recordings_ck, 0); s != CKPT_NONE;
 	     s = ckpt_next(core->recordings_ck, s + 1))
 		take_up(core, s);
-	return 0;
 }
 
 void
@@ -580,5 +567,4 @@ recording_close(struct core *core)
 		HASH_DEL(core->recordings, r);
 		free(r);
 	}
-	ckpt_close(&core->recordings_ck);
 }

@@ -77,7 +77,7 @@ void recording_sync_end(struct core *core);
 void recording_durable(struct core *core, const uint8_t uuid[UUID_LEN]);
 void recording_again(struct core *core); /* rows that the spool refused */
 
-int recording_open(struct core *core, const char *dir); /* and takes up what is there */
+void recording_load(struct core *core); /* takes up what the checkpoint has */
 void recording_close(struct core *core);
 
 #endif

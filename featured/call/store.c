@@ -10,7 +10,7 @@
 #include "common/base/mem.h"
 #include "featured/app/app.h"
 #include "featured/call/call.h"
-#include "featured/call/join.h"
+#include "featured/call/recording.h"
 
 #define CALLS_MAGIC  0x57434c53 /* "WCLS" */
 #define LEGS_MAGIC   0x574c4547 /* "WLEG" */
@@ -18,6 +18,16 @@
 #define DIALS_MAGIC  0x57444c53 /* "WDLS" */
 #define VERSION      5
 #define MENUS_MAGIC  0x574d4e55 /* "WMNU" */
+#define RECORDS_MAGIC 0x57524543 /* "WREC" */
+
+/* What one turn changes is there at the next start as a whole or not at all. */
+#define GROUP_N 6
+#define GROUP(core)                                                                                \
+	(struct ckpt *const[GROUP_N])                                                              \
+	{                                                                                          \
+		(core)->calls_ck, (core)->legs_ck, (core)->dials_ck, (core)->menus_ck,             \
+		    (core)->counts_ck, (core)->recordings_ck                                       \
+	}
 
 static int
 open_one(struct ckpt **out, const char *dir, const char *name, uint32_t magic, size_t size,
@@ -53,13 +63,28 @@ store_open(struct core *core, const char *dir)
 	if (r == 0)
 		r = open_one(&core->counts_ck, dir, "counts.ckpt", COUNTS_MAGIC,
 		    sizeof(struct count_rec), 1, 0);
-	return r;
+	if (r == 0)
+		r = open_one(&core->recordings_ck, dir, "recordings.ckpt", RECORDS_MAGIC,
+		    sizeof(struct recording_rec),
+		    core->env.max_calls != 0 ? core->env.max_calls : RECORDINGS_MAX, 0);
+	if (r != 0)
+		return r;
+	ckpt_group(GROUP(core), GROUP_N);
+	return 0;
+}
+
+void
+store_commit(struct core *core)
+{
+	ckpt_commit(GROUP(core), GROUP_N);
+	ckpt_sweep(GROUP(core), GROUP_N);
 }
 
 void
 store_close(struct core *core)
 {
 	ckpt_close(&core->counts_ck);
+	ckpt_close(&core->recordings_ck);
 	ckpt_close(&core->calls_ck);
 	ckpt_close(&core->legs_ck);
 	ckpt_close(&core->dials_ck);
@@ -138,7 +163,6 @@ store_save(struct core *core, struct call *call)
 		if (leg->dial_slot != CKPT_NONE)
 			ckpt_put(core->dials_ck, leg->dial_slot, leg->dial);
 	}
-	/* The call last: one without legs is dropped at the start, legs without a call too. */
 	ckpt_put(core->calls_ck, call->slot, &call->r);
 }
 
@@ -292,20 +316,6 @@ load_menus(struct core *core)
 	}
 }
 
-/* The kill came between a leg's record, which says that it is over, and the call's, which does not
- * know: the call is told once more. */
-static void
-told_again(struct core *core, struct call *call, uint64_t id)
-{
-	struct leg *leg = id != 0 ? leg_find(core, id) : NULL;
-
-	if (leg == NULL || leg->call != call || leg->r.state != LEG_OVER || call->r.ending)
-		return;
-	call_leg_event(core, leg, CALL_LEG_GONE,
-	    &(struct leg_arg){
-	        .status = leg->r.status, .cause = leg->r.end_cause, .q850 = leg->r.q850 });
-}
-
 /* A call that was made an instant before the kill, or is over: its record is written once more; the
  * spool takes only one. */
 static void
@@ -338,8 +348,6 @@ take_up(struct core *core, struct call *call)
 	trace_add(core, call, "sync", "featured-restarted", "%s", "");
 	if (call->r.app == APP_ANNOUNCE)
 		core->announcing++;
-	told_again(core, call, call->r.caller);
-	told_again(core, call, call->r.callee);
 }
 
 void
@@ -348,13 +356,11 @@ store_load(struct core *core)
 	struct call *call, *tmp;
 
 	load_counts(core);
+	recording_load(core);
 	load_calls(core);
 	load_legs(core);
 	load_dials(core);
 	load_menus(core);
-	HASH_ITER(hh, core->calls, call, tmp)
-	if (call->r.joining != 0)
-		join_again(core, call);
 	HASH_ITER(hh, core->calls, call, tmp)
 	take_up(core, call);
 	if (HASH_COUNT(core->calls) > 0)

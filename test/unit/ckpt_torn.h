@@ -7,11 +7,15 @@
 #ifndef WARDEN_TEST_CKPT_TORN_H
 #define WARDEN_TEST_CKPT_TORN_H
 
-#define ckpt_put whole_put
-#define ckpt_del whole_del
+#define ckpt_put    whole_put
+#define ckpt_del    whole_del
+#define ckpt_commit whole_commit
+#define ckpt_sweep  whole_sweep
 #include "common/base/ckpt.c"
 #undef ckpt_put
 #undef ckpt_del
+#undef ckpt_commit
+#undef ckpt_sweep
 
 #define TORN_NEVER UINT32_MAX
 
@@ -20,6 +24,8 @@ static bool torn; /* something was not written */
 
 void ckpt_put(struct ckpt *ck, uint32_t slot, const void *rec);
 void ckpt_del(struct ckpt *ck, uint32_t slot);
+void ckpt_commit(struct ckpt *const *group, size_t n);
+void ckpt_sweep(struct ckpt *const *group, size_t n);
 
 static bool
 torn_off(void)
@@ -38,11 +44,28 @@ ckpt_put(struct ckpt *ck, uint32_t slot, const void *rec)
 		whole_put(ck, slot, rec);
 }
 
+/* In a group it writes nothing yet: that is ckpt_sweep()'s. */
 void
 ckpt_del(struct ckpt *ck, uint32_t slot)
 {
-	if (slot != CKPT_NONE && !torn_off())
+	if (slot != CKPT_NONE && (ck->committed != NULL || !torn_off()))
 		whole_del(ck, slot);
+}
+
+void
+ckpt_commit(struct ckpt *const *group, size_t n)
+{
+	if (!torn_off())
+		whole_commit(group, n);
+}
+
+/* The kill comes before it or between two of its files. */
+void
+ckpt_sweep(struct ckpt *const *group, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!torn_off())
+			whole_sweep(&group[i], 1);
 }
 
 static void
