@@ -339,7 +339,7 @@ gauges_get(struct asked *a)
 /* A reload that sipd and mediad are asked about; apid hears the first complaint, or done. */
 struct reloading {
 	struct api_context *api;
-	struct ipc_peer *apid;
+	struct ipc_peer *apid; /* ours, so that a new one cannot be at its address */
 	uint32_t id;
 	unsigned waiting;
 	char why[256];
@@ -359,6 +359,7 @@ reload_over(struct reloading *r)
 		else
 			ipc_reply(r->apid, r->id, MSG_done, &m);
 	}
+	ipc_unref(&r->apid);
 	mem_free(&r);
 }
 
@@ -414,7 +415,9 @@ reload(const struct asked *a)
 		ipc_reply_error(a->peer, a->id, 500, "out of memory");
 		return;
 	}
-	*r = (struct reloading){ .api = a->api, .apid = a->peer, .id = a->id, .waiting = 1 };
+	*r = (struct reloading){
+		.api = a->api, .apid = ipc_ref(a->peer), .id = a->id, .waiting = 1
+	};
 	pass_on(r, IPC_SIPD, on_sipd);
 	pass_on(r, IPC_MEDIAD, on_mediad);
 	reload_over(r);
