@@ -49,6 +49,7 @@ struct loader {
 	TAILQ_HEAD(cache_list, cached) cache;		/* the thread's own */
 	size_t			 cached_bytes;
 	struct log_bucket	 bucket;
+	char			 told[33];	/* the class that tell_class() told of last */
 };
 
 static void
@@ -173,6 +174,23 @@ load(struct loader *l, const char *list)
 	return all;
 }
 
+/*
+ * A class that is only a name, mistyped or of a directory that cannot be read: told once in a row.
+ */
+static void
+tell_class(struct loader *l, const char *class, const char *full)
+{
+	char dir[SOUND_PATH_LEN];
+
+	if (str_eq(class, l->dirs.music_default) || str_eq(class, l->told) ||
+	    !str_format(dir, sizeof(dir), "%s/%s/", l->dirs.music, class) || str_starts(full, dir))
+		return;
+	str_copy(l->told, sizeof(l->told), class);
+	log_limited(&l->bucket, LL_WARNING,
+	    "a class of music has no files; the default one is played", kv_s("class", class),
+	    kv_s("directory", dir));
+}
+
 /* File number *index of a class; broken ones are passed over. */
 static struct sound *
 load_music(struct loader *l, const char *class, uint32_t *index)
@@ -184,6 +202,8 @@ load_music(struct loader *l, const char *class, uint32_t *index)
 	size_t n, tried = 0;
 
 	while ((n = sound_music_find(&l->dirs, class, *index, full)) > tried) {
+		if (tried == 0)
+			tell_class(l, class, full);
 		if (stat(full, &st) == 0 && (s = from_cache(l, full, &st)) != NULL)
 			return s;
 		if ((s = sound_load(full, &why)) != NULL) {
