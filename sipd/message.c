@@ -19,6 +19,7 @@ struct sending;
 #include "sipd/auth.h"
 #include "sipd/dialog.h"
 #include "sipd/doc.h"
+#include "sipd/flow.h"
 #include "sipd/nat.h"
 #include "sipd/stack.h"
 
@@ -159,7 +160,7 @@ message_in_dialog(uint64_t leg, nta_incoming_t *irq, const sip_t *sip)
 
 /* What is common to both. */
 struct target {
-	const char *request_uri, *route, *path;
+	const char *user, *request_uri, *route, *path;
 	uint8_t transport;
 	const char *from, *to; /* header values */
 	sip_method_t method;
@@ -209,8 +210,8 @@ on_response(struct sending *s, nta_outgoing_t *orq, const sip_t *sip)
 	return 0;
 }
 
-/* Where to: the route of the binding, by the socket that the kernel would use. */
-static void
+/* Where to: the route of the binding, by the socket that the kernel would use. false: another phone has that address now. */
+static bool
 hop_of(const struct target *t, char hop[URI_HOP_LEN], const char **bind)
 {
 	union addr to;
@@ -218,9 +219,10 @@ hop_of(const struct target *t, char hop[URI_HOP_LEN], const char **bind)
 	hop[0] = '\0';
 	*bind = NULL;
 	if (t->route[0] == '\0' || addr_parse(&to, t->route, 5060) < 0)
-		return;
+		return true;
 	nat_hop(hop, &to, t->transport);
 	*bind = nat_bind_for(&to);
+	return t->transport != SIP_TRANSPORT_TCP || !flow_is_anothers(&to, t->user);
 }
 
 /* The same for each repeat of a message that has a name. */
@@ -249,7 +251,8 @@ send_target(const struct target *t, struct sending *s)
 	nta_leg_t *leg;
 	nta_outgoing_t *orq = NULL;
 
-	hop_of(t, hop, &bind);
+	if (!hop_of(t, hop, &bind))
+		return false;
 	nat_contact(contact, bind, t->transport);
 	make_ids(t, call_id, tag, branch);
 	str_format(from, sizeof(from), "%s;tag=%s", t->from, tag);
@@ -325,6 +328,7 @@ message_send(struct ipc_peer *peer, uint32_t id, const struct msg_message_send *
 {
 	char from[330], to[330];
 	struct target t = {
+		.user = m->to_user,
 		.request_uri = m->request_uri,
 		.route = m->route,
 		.path = m->path,
@@ -376,6 +380,7 @@ notice_send(const struct msg_notice *m)
 	struct buf body = BUF_INIT(8192);
 	char us[330];
 	struct target t = {
+		.user = m->user,
 		.request_uri = m->request_uri,
 		.route = m->route,
 		.path = m->path,

@@ -23,9 +23,9 @@ ANSWERED_BY_ITSELF = ("BYE", "UPDATE", "INFO", "OPTIONS", "NOTIFY", "MESSAGE", "
 
 
 class Phone(sip_lib.Phone):
-    def __init__(self, suite, user, tcp=False, tone=None, password=None, name=None, te=101, ptime=None):
-        """te: the payload type of its telephone-events, None: it has none. ptime: that it asks for."""
-        super().__init__(suite, tcp)
+    def __init__(self, suite, user, tcp=False, tone=None, password=None, name=None, te=101, ptime=None, port=0):
+        """te: the payload type of its telephone-events, None: it has none. ptime: that it asks for. port: of its TCP connection."""
+        super().__init__(suite, tcp, port=port)
         self.te, self.ptime = te, ptime
         self.user, self.tone, self.name = user, tone, name or "Phone " + user
         self.password = password if password is not None else suite.password(user)

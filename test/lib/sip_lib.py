@@ -82,11 +82,14 @@ def from_stream(data, source=None):
 
 
 class Phone:
-    def __init__(self, sip, tcp=False, host="127.0.0.1"):
+    def __init__(self, sip, tcp=False, host="127.0.0.1", port=0):
         self.sip, self.tcp, self.host = sip, tcp, host
         fam = socket.AF_INET6 if ":" in host else socket.AF_INET
         self.sock = socket.socket(fam, socket.SOCK_STREAM if tcp else socket.SOCK_DGRAM)
         if tcp:
+            if port:
+                self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                self.sock.bind((host, port))
             self.sock.connect((host, sip.port))
         else:
             self.sock.bind((host, 0))
