@@ -506,6 +506,7 @@ record_sync(struct mediad *m)
 		out.record = r->rec.id;
 		out.session = r->rec.session;
 		out.paused = r->rec.paused_us != 0;
+		out.swap = r->rec.swap;
 		if (r->rec.state == RECORD_ON)
 			out.duration_ms = (uint32_t)((until_us - r->rec.base_us) / 1000);
 		ipc_send(ipc_client_peer(m->featured), MSG_sync_record, &out);

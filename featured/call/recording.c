@@ -103,6 +103,11 @@ tell_start(struct core *core, struct recording *r)
 		.kind = MEDIA_RECORD_CALL,
 		.flags = r->r.row.channels == 2 ? MEDIA_RECORD_STEREO : 0 };
 
+	if (r->r.swap != 0) {
+		/* It begins there. */
+		r->r.swap = 0;
+		save(core, r);
+	}
 	str_copy(m.path, sizeof(m.path), r->r.row.path);
 	m.path[strlen(m.path) - strlen(".wav")] = '\0';
 	core_to_mediad(core, leg_find(core, r->r.leg), MSG_media_record, &m);
@@ -292,6 +297,7 @@ move(struct core *core, struct recording *r, struct leg *leg)
 
 	r->r.leg = leg->r.id;
 	r->r.by_caller = by_caller;
+	r->r.swap ^= m.swap;
 	save(core, r);
 	trace_add(core, leg->call, "app", "record-move", "leg=%016llx",
 	    (unsigned long long)leg->r.id);
@@ -501,7 +507,7 @@ recording_sync(struct core *core, const struct msg_sync_record *m)
 	if (leg != NULL && m->session != r->r.leg)
 		core_to_mediad(core, leg, MSG_media_record_move,
 		    &(struct msg_media_record_move){ .record = m->record, .session = r->r.leg,
-		        .swap = 1 });
+		        .swap = m->swap != r->r.swap });
 	if ((m->paused != 0) != (r->r.paused != 0))
 		core_to_mediad(core, NULL, MSG_media_record_pause,
 		    &(struct msg_media_record_pause){ .record = m->record, .on = r->r.paused });

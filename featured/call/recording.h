@@ -20,7 +20,8 @@ struct recording_rec {
 	uint8_t paused;
 	uint8_t by_caller;  /* the recorded leg is on the caller's side: its voice is channel 1 */
 	uint8_t call_ended; /* that ended it */
-	uint32_t pad;
+	uint8_t swap;       /* the sum of the moves that mediad was told */
+	uint8_t pad[3];
 	struct recording_row row;
 };
 
