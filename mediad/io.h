@@ -85,8 +85,8 @@ void io_flush(struct io *io);
  */
 uint64_t io_wait(struct io *io, uint64_t until_us);
 
-/* Hands what has come to the callback. */
-void io_read(struct io *io, uint64_t now_us);
+/* Hands what has come to the callback. Returns until when all that came has been handed over: now_us, or earlier. */
+uint64_t io_read(struct io *io, uint64_t now_us);
 
 /* Any thread: makes io_wait() return soon. */
 void io_wake(struct io *io);

@@ -55,6 +55,11 @@ struct io {
 	union addr		 in_from[BATCH];
 	bool			 names;		/* in[] asks for addresses */
 	int			 nready;	/* events[] from the last wait, not read yet */
+	bool			 partly;	/* that wait, or its reading, left something */
+	unsigned		 nports;
+	unsigned		 left;		/* of the ports there were at behind_us, not read yet */
+	uint64_t		 behind_us;
+	uint64_t		 all_us;	/* what came before is read */
 	struct epoll_event	 events[EVENTS];
 	uint8_t			 room[BATCH][IO_HEADROOM + IO_PACKET_MAX];
 };
@@ -132,6 +137,7 @@ io_new(struct io **out, io_recv_cb *recv, void *ctx)
 	*out = NULL;
 	if (io == NULL)
 		return -ENOMEM;
+	io->all_us = clock_mono_us();
 	io->recv = recv;
 	io->ctx = ctx;
 	io->ep = epoll_create1(EPOLL_CLOEXEC);
@@ -173,7 +179,10 @@ io_attach(struct io *io, struct io_port *port, void *arg, unsigned tag)
 
 	port->arg = arg;
 	port->tag = (uint8_t)tag;
-	return epoll_ctl(io->ep, EPOLL_CTL_ADD, port->fd, &ev) == -1 ? -errno : 0;
+	if (epoll_ctl(io->ep, EPOLL_CTL_ADD, port->fd, &ev) == -1)
+		return -errno;
+	io->nports++;
+	return 0;
 }
 
 /* It is ready no more, if it was. */
@@ -185,6 +194,7 @@ forget(struct io *io, struct io_port *port)
 			io->events[i].data.ptr = NULL;
 	}
 	port->arg = NULL;
+	io->nports--;
 }
 
 void
@@ -320,6 +330,7 @@ drain(struct io *io, struct io_port *port, uint64_t now_us)
 
 			/* tells again of what is left */
 			epoll_ctl(io->ep, EPOLL_CTL_MOD, port->fd, &ev);
+			io->partly = true;
 			break;
 		}
 	} while (n == BATCH || n == 0);
@@ -391,6 +402,7 @@ io_wait(struct io *io, uint64_t until_us)
 	n = poll_ready(io, until_us);
 	now_us = clock_mono_us();
 	io->nready = n > 0 ? n : 0;
+	io->partly = n < 0 || n == EVENTS; /* < 0: EINTR, after a standstill say */
 	/*
 	 * Before the caller looks for what it was woken for: a wake-up after this is for the next
 	 * wait.
@@ -421,16 +433,40 @@ look_ahead(const struct io *io, int i)
 		__builtin_prefetch(arg + at, 1);
 }
 
-void
+/*
+ * After a wait that could not tell of all, the kernel's list goes round: once as many ports have had
+ * their turn as there are, all that came before it is read.
+ */
+static void
+note_all(struct io *io, unsigned nread, uint64_t now_us)
+{
+	if (!io->partly) {
+		io->all_us = now_us;
+		io->left = 0;
+	} else if (io->left > nread) {
+		io->left -= nread;
+	} else {
+		if (io->left > 0)
+			io->all_us = io->behind_us;
+		io->behind_us = now_us;
+		io->left = io->nports + 1;
+	}
+}
+
+uint64_t
 io_read(struct io *io, uint64_t now_us)
 {
+	unsigned nread = (unsigned)io->nready;
+
 	for (int i = 0; i < io->nready; i++) {
 		look_ahead(io, i + 1);
 		if (io->events[i].data.ptr != NULL)
 			drain(io, io->events[i].data.ptr, now_us);
 	}
 	io->nready = 0;
+	note_all(io, nread, now_us);
 	take_rate(io, now_us);
+	return io->all_us;
 }
 
 void

@@ -394,7 +394,7 @@ static void *
 run(void *arg)
 {
 	struct worker *w = arg;
-	uint64_t now_us = clock_mono_us(), until_us;
+	uint64_t now_us = clock_mono_us(), until_us, read_us;
 
 	while (!w->stop) {
 		until_us = w->nstreams > 0 ? w->slice_due_us : 0;
@@ -405,8 +405,8 @@ run(void *arg)
 		now_us = io_wait(w->io, until_us);
 		atomic_store(&w->asleep, false);
 		run_cmds(w, now_us);	/* first: what featured was told as done is done */
-		io_read(w->io, now_us);
-		atomic_store_explicit(&w->read_us, now_us, memory_order_release);
+		read_us = io_read(w->io, now_us);
+		atomic_store_explicit(&w->read_us, read_us, memory_order_release);
 		while (w->tick_due_us != 0 && now_us >= w->tick_due_us)
 			tick(w, now_us);
 		if (now_us >= w->slice_due_us)
