@@ -160,10 +160,17 @@ default_settings(struct run *run)
  * Symbols: A stands for the id that was first seen in its place.
  */
 
+/* The oldest gave way to what came after SYMBOLS_MAX. */
+static size_t
+symbols(const struct run *run)
+{
+	return run->nsymbols < SYMBOLS_MAX ? run->nsymbols : SYMBOLS_MAX;
+}
+
 static uint64_t
 symbol_id(struct run *run, const char *name)
 {
-	for (size_t i = 0; i < run->nsymbols; i++)
+	for (size_t i = 0; i < symbols(run); i++)
 		if (strcmp(run->symbols[i].name, name) == 0)
 			return run->symbols[i].id;
 	return 0;
@@ -810,7 +817,7 @@ anew_line(struct run *run, char *rest)
 {
 	for (char *save, *name = strtok_r(rest, " ", &save); name != NULL;
 	     name = strtok_r(NULL, " ", &save))
-		for (size_t i = 0; i < run->nsymbols && i < SYMBOLS_MAX; i++)
+		for (size_t i = 0; i < symbols(run); i++)
 			if (strcmp(run->symbols[i].name, name) == 0)
 				run->symbols[i].name[0] = '\0';
 }
